@@ -92,7 +92,7 @@ def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R
                 return function(spec)
 
         body = in_one_sentence(with_parameters_of(command)(inside))
-        name = _named_after(command)
+        name = functools.partial(_run_name, command)
         return cast(OurFlow[P, R], OurFlow(body, name=command.flow_name, flow_run_name=name, **OPTIONS))
 
     return declare
@@ -127,17 +127,12 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
     return declare
 
 
-def _named_after(command: Command[Any]) -> Callable[[], str]:
-    """Return a function that names a run of a command after its sources, its data set, or its earlier run."""
-    doing = "" if command.name == "run" else f"{command.name} "
-
-    def name() -> str:
-        given = flow_run.parameters
-        sources = [given[role] for role in get_args(Role) if isinstance(given.get(role), str)]  # not numbers of rows
-        try:
-            what = name_of(sources) if sources else PurePath(str(given.get("dataset") or given.get("run") or "")).name
-        except UsageError:  # the run itself reports it
-            what = "run"
-        return f"{doing}{what}".strip() + f" {date.today()}"
-
-    return name
+def _run_name(command: Command[Any]) -> str:
+    """Name the current run of a command after its sources, its data set, or its earlier run."""
+    doing, given = "" if command.name == "run" else f"{command.name} ", flow_run.parameters
+    sources = [given[role] for role in get_args(Role) if isinstance(given.get(role), str)]  # not numbers of rows
+    try:
+        what = name_of(sources) if sources else PurePath(str(given.get("dataset") or given.get("run") or "")).name
+    except UsageError:  # the run itself reports it
+        what = "run"
+    return f"{doing}{what}".strip() + f" {date.today()}"

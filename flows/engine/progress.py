@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
@@ -66,9 +66,9 @@ def collect(
     futures: list[PrefectFuture[Any]] = []
     amounts = list(work) or [1] * len(cast(Sized, submitted))
     start, show = time.monotonic(), _visible.get()
-    with _bar(stage, sum(amounts), unit, show and sys.stderr.isatty()) as ended:
+    with _bar(stage, sum(amounts), unit, show and sys.stderr.isatty()) as counts:
         for number in _ended(submitted, futures):
-            ended(amounts[number], futures[number].state.name == "Reused")
+            counts[futures[number].state.name == "Reused"] += amounts[number]
             if (stopped := cancelled.get()) and stopped.is_set():
                 raise StoppedError("the run was cancelled on Prefect's server; call it again to resume.")
     try:
@@ -89,12 +89,9 @@ def collect(
 
 
 @contextmanager
-def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[Callable[[int, bool], None]]:
-    """Show a bar of finished tasks, and of the steps that running ones count; yield a function for finished ones."""
+def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[dict[bool, int]]:
+    """Show a bar of finished tasks, and of the steps that running ones count; yield the sums of new and reused ones."""
     before, counts, closing = steps_done(), {False: 0, True: 0}, threading.Event()
-
-    def ended(amount: int, reused: bool) -> None:
-        counts[reused] += amount
 
     def follow() -> None:
         while not closing.wait(SECONDS_BETWEEN_LOOKS):
@@ -108,7 +105,7 @@ def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[Callable[
         thread = threading.Thread(target=follow, daemon=True)
         thread.start()
         try:
-            yield ended
+            yield counts
         finally:
             closing.set()
             thread.join()

@@ -59,17 +59,14 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
     given = read_decisions(Place.of(file))
     digests = pa.concat_tables([tables.read(workspace / each.table, ["md5"]) for each in fingerprints])["md5"]
     found = given.about(digests.combine_chunks())
-
-    def build(target: Place) -> dict[str, Any]:
-        tables.write(found.table.drop_columns(["decided", "first_id", "second_id"]), target / NAME)
-        return {}
-
+    kept = found.table.drop_columns(["decided", "first_id", "second_id"])
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
     labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]
     staying = [[first.hex(), second.hex(), digest.hex()] for (first, second), digest in found.staying.items()]
     shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # for the report
     inputs = {"version": 4, "pairs": pairs, "labels": labels, "staying": staying, "shown": shown}
-    stage, same = stages.stage(workspace, "decisions", inputs, build), int(pc.sum(found.table["same"]).as_py() or 0)
+    stage = stages.stage(workspace, "decisions", inputs, lambda target: tables.write(kept, target / NAME))
+    same = int(pc.sum(found.table["same"]).as_py() or 0)
     digest = stages.digest_of([pairs, labels, staying])
     decided = Decided(stage.folder.name, digest, len(given), same, len(found) - same)
     return finished(decided, stage.reused, f"{decided.same:,} pairs are the same, {decided.different:,} are different")
