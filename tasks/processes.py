@@ -19,7 +19,7 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from tasks.errors import ProcessLostError
-from tasks.threads import compute_alone, share_memory
+from tasks.threads import alone, share_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
 def _begin(parent: int) -> None:
     """Compute in one thread, and end when the parent process is gone, rather than wait forever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    compute_alone()
+    alone.set()
     share_memory()
     atexit.register(os._exit, 0)  # runs last at exit, and skips the slow unloading of modules
 

@@ -15,20 +15,15 @@ from threadpoolctl import threadpool_limits
 
 THREADS = 2  # of a task
 M_ARENA_MAX = -8  # from malloc.h
-_alone = threading.Event()
+alone = threading.Event()  # set in processes, of which there are as many as cores: their tasks compute in one thread
 _changed = threading.Condition()
 _users: list[int] = []  # the limit that each user needs, all equal
 _limit = ExitStack()  # of the process, while it has users
 
 
-def compute_alone() -> None:
-    """Let each task of this process compute in its own thread, since there are as many processes as cores."""
-    _alone.set()
-
-
 def several_threads() -> ThreadPoolExecutor:
     """Return a pool of threads for work outside the interpreter."""
-    return ThreadPoolExecutor(1 if _alone.is_set() else THREADS)
+    return ThreadPoolExecutor(1 if alone.is_set() else THREADS)
 
 
 @contextmanager

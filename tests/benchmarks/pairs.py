@@ -20,7 +20,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import CANDIDATES
 from tasks.registration.views import BITS, LOWEST, SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE, Copies
-from tasks.threads import blas_threads, compute_alone
+from tasks.threads import alone, blas_threads
 from tests.benchmarks.verdicts import copies_of
 from tests.build import SHARED
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=Path, default=SHARED / "data" / "cifar_train.tar.gz")
     parser.add_argument("--test", type=Path, default=SHARED / "data" / "cifar_test.tar.gz")
     given = parser.parse_args(arguments)
-    compute_alone()
+    alone.set()
     with tempfile.TemporaryDirectory() as temporary, blas_threads(1):
         folder = Path(temporary)
         train, test = (
