@@ -727,7 +727,8 @@ PART void keep(int64_t other, double found, int64_t most, int64_t *row, double *
     row[place] = other, similarity[place] = found;
 }
 
-/* Return how many bits at most separate a pattern with `a` set bits from one of at least some similarity, rounded up. */
+/* Return in how many bits at most a pattern with `a` set bits differs from one of at least some similarity. With m bits
+   only in the first and n only in the second, the similarity s is (a - m) / (a + n), so m + n <= a (1 - s) / s. */
 PART uint64_t most_apart(int64_t a, double similarity) {
     return similarity > 0 ? (uint64_t)((double)a * (1 - similarity) / similarity + 1e-6) : 8 * UINT8_MAX;
 }
