@@ -42,7 +42,7 @@ P = ParamSpec("P")
 CHILD = "import json, sys; sys.argv[1:] = json.load(sys.stdin); from flows.command.cli import main; main()"
 KINDS = errors.UsageError, errors.DataError, errors.GateError, errors.UndecidedError, errors.StorageError
 ERRORS: dict[int, Any] = {kind.exit_code: kind for kind in KINDS}
-STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks")  # the lines that show progress
+STAGE = re.compile(r"^starting|^[a-z ]+ +[0-9,]+ tasks?")  # the lines that show progress
 LINE = 78  # columns of the progress line
 
 

@@ -39,8 +39,7 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
 
 def enforce_gates(report: Report) -> None:
     """Raise `GateError` with the numbers of every gate that did not hold; `UndecidedError` if undecided rows decide."""
-    failed = [gate for gate in report.gates if not gate.passed]
-    if failed:
+    if failed := [gate for gate in report.gates if not gate.passed]:
         sentences = " ".join(_sentence(gate, report) for gate in failed)
         raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
 
@@ -118,9 +117,9 @@ def _sentence(gate: Gate, report: Report) -> str:
     if gate.name == "recall":
         recall = f"at most {gate.value:.4f} of the near-duplicates, not {gate.limit:.4f}"
         return f"The search found {recall}; `--exhaustive` compares all pairs."
-    left = f"{gate.value:,.0f} {report.scored} rows are left, fewer than the {gate.limit:,.0f} required by {flag}"
+    left = f"{gate.value:,.0f} {report.scored} images are left, fewer than the {gate.limit:,.0f} required by {flag}"
     if report.spec.protect == "train" and report.rows[report.scored] >= gate.limit:
-        return f"{left}; `--protect test` removes rows of train instead."
+        return f"{left}; `--protect test` removes images of train instead."
     return f"{left}; give a larger {report.scored} split."
 
 
@@ -139,12 +138,15 @@ def _reasons(role: Role, name: str, report: Report) -> str:
 def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
         empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
-        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no rows."
+        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no images."
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
-    whose, what = "images", "are duplicates"
-    if not isinstance(worst, SplitGroups):
-        shared = "share a group with" if isinstance(worst, SharedRows) else "have a duplicate in"
-        whose, what = f"{worst.rows_of} rows", f"{shared} {worst.found_in}"
+    one = _number(worst) == 1
+    if isinstance(worst, SplitGroups):
+        whose, what = "images", "is a duplicate" if one else "are duplicates"
+    elif isinstance(worst, SharedRows):
+        whose, what = f"{worst.rows_of} images", f"{'shares' if one else 'share'} a group with {worst.found_in}"
+    else:
+        whose, what = f"{worst.rows_of} images", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
     decide = f"`cleansplit review {run}` decides them, and "
@@ -154,7 +156,7 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     elif judged := report.judged:
         said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
     if _is_open(gate):
-        undecided = f"{worst.undecided:,} more are undecided: that may be {limit}"
+        undecided = f"{worst.undecided:,} more {'is' if worst.undecided == 1 else 'are'} undecided: that may be {limit}"
         return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."
     return f"{said}, {limit}; {then}."
 

@@ -140,7 +140,7 @@ def failing_device(golden: Golden, scratch: Path, calls: dict[str, Sequence[int]
     for call, numbers in calls.items():
         for number in numbers:
             workspace = plain.fresh(folder / "w")
-            inject = ["-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={number}"]
+            inject = ["--seccomp-bpf", "-e", f"trace={call}", "-e", f"inject={call}:error=EIO:when={number}"]
             if call == "write":  # only writes to files of the workspace
                 inject += [option for path in _places(golden, workspace) for option in ("-P", str(path))]
             command = ["strace", "-f", "-qq", "-o", os.devnull, *inject, sys.executable, "-m", plain.__name__]

@@ -151,7 +151,7 @@ def test_a_gate_that_does_not_hold_fails_the_run_after_its_report(
     given = planted | {"classes": 2, "exhaustive": True, "max_overlap": 0.01, "workspace": workspace}
     state: Any = pipeline.audit(**given, return_state=True)
     assert state.is_failed()
-    said = "5 of 11 test rows (45.45 %) have a duplicate in train, more than the 1 % allowed by --max-overlap; "
+    said = "5 of 11 test images (45.45 %) have a duplicate in train, more than the 1 % allowed by --max-overlap; "
     assert str(state.message).startswith(said)
     with pytest.raises(GateError) as caught:
         state.result()
@@ -173,7 +173,7 @@ def test_gates_that_hold_are_in_the_report(planted: dict[str, Any], report: Repo
 
 
 def test_min_rows_is_a_gate_too(planted: dict[str, Any], report: Report) -> None:
-    with pytest.raises(GateError, match="5 test rows are left, fewer than the 6 required by --min-rows"):
+    with pytest.raises(GateError, match="5 test images are left, fewer than the 6 required by --min-rows"):
         audit(**planted, classes=2, exhaustive=True, min_rows=6, workspace=report.run.parents[1])
 
 
@@ -240,7 +240,7 @@ def test_a_common_mark_hides_no_leak(prefect_server: None, tmp_path: Path) -> No
         gray = (255 * patterns).astype(np.uint8).reshape(-1, 28, 28)
         members = {f"{'AB'[number % 2]}/{number}.png": png(image) for number, image in enumerate(gray)}
         sources[split] = str(write_folder(tmp_path / split, members))
-    with pytest.raises(GateError, match=r"20 of 20 test rows \(100\.00 %\) have a duplicate in train") as caught:
+    with pytest.raises(GateError, match=r"20 of 20 test images \(100\.00 %\) have a duplicate in train") as caught:
         audit(**sources, max_overlap=0.01, workspace=tmp_path / "w")
     measured = caught.value.report.near_duplicates.recall_measured
     assert measured.true_at_threshold == measured.found_at_threshold == 40, "other positions are drawn for every input"

@@ -102,7 +102,7 @@ def test_the_hook_runs_the_gate(prefect_server: None, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     done = here(*words, "data", "--max-overlap", "0")
     assert done.returncode == 4
-    assert "4 of 4 test rows (100.00 %) have a duplicate in train" in done.stderr
+    assert "4 of 4 test images (100.00 %) have a duplicate in train" in done.stderr
 
 
 def test_the_hook_runs_for_a_commit_of_any_form_of_data(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_set_of_scans_is_audited_by_stored_values_and_patients(
     assert report.shared_groups == (
         SharedRows(rows_of="test", found_in="train", rows=5, shared=3, duplicates=2, undecided=1),
     )
-    with pytest.raises(GateError, match=r"3 of 5 test rows \(60\.00 %\) share a group with train"):
+    with pytest.raises(GateError, match=r"3 of 5 test images \(60\.00 %\) share a group with train"):
         audit(root=scans, group_by="dicom:PatientID", max_shared_groups=0, max_quarantine=0.5, workspace=tmp_path)
     series = audit(root=scans, group_by="dicom:SeriesInstanceUID", max_quarantine=0.5, workspace=tmp_path)
     assert [(pair.shared, pair.undecided) for pair in series.shared_groups] == [(1, 4)]

@@ -81,20 +81,29 @@ def splits_of(folder: Path, **rows: list[int]) -> str:
 
 def test_without_a_test_split_headline_and_gate_speak_of_validation(prefect_server: None, tmp_path: Path) -> None:
     root = splits_of(tmp_path / "data", train=list(range(30)), val=list(range(24, 40)))
-    with pytest.raises(GateError, match=r"6 of 16 validation rows \(37\.50 %\) have a duplicate in train") as caught:
+    with pytest.raises(GateError, match=r"6 of 16 validation images \(37\.50 %\) have a duplicate in train") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
     said = answer(Numbers(caught.value.report))
     assert "37.5 % of the 16 validation images have an identical image in train" in said
     assert "The sanitized validation set has 10 images." in said
-    with pytest.raises(GateError, match="10 validation rows are left"):
+    with pytest.raises(GateError, match="10 validation images are left"):
         audit(root=root, workspace=tmp_path / "w", min_rows=11)
 
 
 def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: Path) -> None:
     root = splits_of(tmp_path / "data", train=list(range(20)), val=list(range(20, 40)), test=list(range(20, 40)))
-    with pytest.raises(GateError, match=r"20 of 20 test rows \(100\.00 %\) have a duplicate in validation") as caught:
+    with pytest.raises(GateError, match=r"20 of 20 test images \(100\.00 %\) have a duplicate in validation") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
     assert "20 have a duplicate in validation." in answer(Numbers(caught.value.report))
+
+
+def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
+    assert isinstance(audited.spec, AuditSpec)
+    ways = ((pair, int((pair.rows_of, pair.found_in) == ("test", "train"))) for pair in audited.overlap)
+    pairs = tuple(replace(pair, exact=exact, near=0, undecided=0) for pair, exact in ways)
+    limited = replace(audited, spec=replace(audited.spec, max_overlap=0.0), gates=(), overlap=pairs)
+    with pytest.raises(GateError, match=r"1 of \d+ test images \([\d.]+ %\) has a duplicate in train, more than"):
+        enforce_gates(replace(limited, gates=measure_gates(limited)))
 
 
 def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited: Report) -> None:
@@ -105,7 +114,7 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     empty = replace(limited, overlap=pairs, rows=SplitRows(train=audited.rows.train, validation=0, test=0))
     gate = measure_gates(empty)[-1]
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
-    with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no rows"):
+    with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no images"):
         enforce_gates(replace(empty, gates=(gate,)))
     assert "their overlap with train is unknown" in answer(Numbers(empty))
 
@@ -141,8 +150,8 @@ GATES: dict[str, tuple[dict[str, bytes], tuple[str, str], str]] = {
         "the width or height is not the expected one (3; `--view photo` reads images of any ",
     ),
     "labels": (LABELS, ("--max-ignored", "0.1"), "24 files (33.33 %) are ignored for the ending of their names ("),
-    "overlap": ({}, ("--max-overlap", "0.1"), "4 of 24 test rows (16.67 %) have a duplicate in train, more than"),
-    "rows": ({}, ("--min-rows", "22"), "20 test rows are left, fewer than the 22 required by --min-rows"),
+    "overlap": ({}, ("--max-overlap", "0.1"), "4 of 24 test images (16.67 %) have a duplicate in train, more than"),
+    "rows": ({}, ("--min-rows", "22"), "20 test images are left, fewer than the 22 required by --min-rows"),
 }  # fmt: skip
 
 

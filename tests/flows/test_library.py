@@ -200,6 +200,6 @@ def test_the_example_notebook_runs_and_finds_the_leaks_of_its_data_set(notebook:
     shown = "\n".join(each.get("text", "") + each.get("data", {}).get("text/plain", "") for each in outputs)
     for name in ("dahlia/cut", "dahlia/wrong-label", "pagoda/again", "pagoda/reduced", "portrait/darker"):
         assert f"test/{name}.jpg" in shown
-    assert "5 of 19 test rows (26.32 %) have a duplicate in train" in shown
+    assert "5 of 19 test images (26.32 %) have a duplicate in train" in shown
     stored = [output for cell in json.loads(NOTEBOOK.read_text())["cells"] for output in cell.get("outputs", [])]
     assert len(stored) >= len([each for each in outputs if each.get("name") != "stderr"])
