@@ -59,9 +59,10 @@ def next_step(report: Report, spec: Spec) -> str:
 
 
 def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
-    """Print the table of several benchmarks, and the path of their page."""
+    """Print the table of several benchmarks, and the paths of their page and of the train images to remove."""
     rows = summary.benchmark_rows(found.reports)
     console.print(table_of("Benchmarks, and the train images with a duplicate in each", rows))
+    console.print(f"to remove   {found.where}/train_removals.parquet", **AS_IS)
     console.print(f"report      {page}", **AS_IS)
 
 

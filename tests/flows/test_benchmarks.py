@@ -1,13 +1,16 @@
 """Several test sets of one train set: each is audited as if it were the only one, and train is loaded once."""
 
+import io
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 import cleansplit
 from flows.pipeline import audit
 from tasks.errors import GateError, UsageError
+from tasks.presenting.terminal import print_benchmarks
 from tasks.records import Benchmarks, Report
 from tasks.reporting.read import PAGE
 from tests.build import glyphs, noise, png, write_folder
@@ -78,6 +81,14 @@ def test_one_page_leads_to_every_audit_and_names_failed_gates(found: Benchmarks)
         assert f'href="../../runs/{report.run.name}/{PAGE}"' in page
         assert (Path(found.where) / "../../runs" / report.run.name / PAGE).is_file()
     assert page.count(">max_overlap</td>") == 2
+
+
+def test_the_terminal_names_the_list_of_train_images_to_remove(found: Benchmarks) -> None:
+    said = io.StringIO()
+    print_benchmarks(found, f"{found.where}/{PAGE}", Console(file=said, width=200))
+    paths = dict(line.rsplit(maxsplit=1) for line in said.getvalue().splitlines()[-2:])
+    assert list(paths) == ["to remove", "report"]
+    assert all(Path(path).is_file() for path in paths.values())
 
 
 def test_equal_test_sets_are_refused_and_python_takes_one(sources: dict[str, str], tmp_path: Path) -> None:
