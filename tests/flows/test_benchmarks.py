@@ -38,7 +38,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def found(prefect_server: None, sources: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Benchmarks:
     """Return the audits of all three, two of them with a failed gate."""
     train, *tests = sources.values()
-    with pytest.raises(GateError, match=f"{tests[0]}: 3 of 5 test rows .* {tests[1]}: 2 of 3 test rows") as caught:
+    with pytest.raises(GateError, match=f"{tests[0]}: 3 of 5 test images .* {tests[1]}: 2 of 3 test images") as caught:
         audit(train=train, test=tests, max_overlap=0.1, workspace=tmp_path_factory.mktemp("w"))
     held: Benchmarks = caught.value.report
     return held

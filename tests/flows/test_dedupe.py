@@ -60,7 +60,7 @@ def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
     assert f"{said}similarity 0.95" in text
     assert "7 images are in 3 groups of duplicates; the largest has 3." in text
     assert "1 contains several labels, and one image of each label stays." in text
-    assert "test rows" not in text
+    assert "test images" not in text
     page = (report.run / "report.html").read_text()
     assert "3 of the 44 images are duplicates." in re.sub("<[^>]*>", "", page)
     assert "The splits" not in page
