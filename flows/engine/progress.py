@@ -103,12 +103,14 @@ def _bar(stage: str, total: int, unit: str, visible: bool) -> Iterator[dict[bool
     how: dict[str, Any] = {"unit": f" {unit}", "smoothing": 0, "leave": False, "disable": not visible}
     with tqdm(total=total, desc=f"{stage:<20}", **how) as bar:
         thread = threading.Thread(target=follow, daemon=True)
-        thread.start()
+        if visible:
+            thread.start()
         try:
             yield counts
         finally:
             closing.set()
-            thread.join()
+            if visible:
+                thread.join()
 
 
 def _ended(submitted: Iterable[PrefectFuture[Any]], futures: list[PrefectFuture[Any]]) -> Iterator[int]:

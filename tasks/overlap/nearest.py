@@ -87,13 +87,12 @@ def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: Groups
         second = others.words, others.counts, others.eighths, groups[1], n, width
         kernel.nearest(*first, *second, count, best.row, best.similarity)
         return best
-    row = np.tile(np.arange(len(groups[0])), len(forms))
-    words, counts = (np.concatenate([getattr(form, name) for form in forms]) for name in ("words", "counts"))
+    row, every = np.tile(np.arange(len(groups[0])), len(forms)), Patterns.joined(forms)
     for start in range(0, n, TILE):
         tile = others[start : start + TILE]
-        shared = all_shared(words, tile.words)
-        similarity = shared / np.maximum(counts[:, None] + tile.counts - shared, 1)
-        good = (similarity >= best.similarity[row, -1:]) & (counts > 0)[:, None]
+        shared = all_shared(every.words, tile.words)
+        similarity = shared / np.maximum(every.counts[:, None] + tile.counts - shared, 1)
+        good = (similarity >= best.similarity[row, -1:]) & (every.counts > 0)[:, None]
         good &= groups[1][start : start + TILE] != groups[0][row][:, None]
         i, j = np.divmod(np.flatnonzero(good), len(tile))  # nonzero takes up to six times as long
         best = best.joined(row[i], j + start, similarity[i, j])
