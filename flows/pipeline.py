@@ -4,6 +4,7 @@ Single steps prepare splits, or sanitize or evaluate the splits of a published r
 """
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path  # noqa: TID251  # users open the splits themselves
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say, timed
 from flows.engine.runners import side_by_side
 from flows.evaluate import train_on
-from flows.prepare import decisions_of, load_sources, prepare_splits
+from flows.prepare import decisions_of, index_sources, load_archives, load_sources, prepare_splits
 from flows.publish import publish
 from flows.sanitize import draw_in_groups, measure_and_sanitize
 from flows.table import AUDIT, DEDUPE, EVALUATE, PREPARE, RUN, SANITIZE, SPLIT
@@ -57,23 +58,36 @@ def dedupe(spec: specs.DedupeSpec) -> Report:
 @our_flow(AUDIT)
 def audit(spec: specs.AuditSpec) -> Report | Benchmarks:
     with in_use(spec.place, spec.fresh):
-        return _each(spec) if len(spec.tests) > 1 else _one(spec)
+        if len(spec.tests) > 1:
+            return _each(spec)
+        with timed() as seconds:
+            return _audited(*load_sources(spec), seconds)
 
 
-def _one(spec: specs.AuditSpec) -> Report:
+def _audited(spec: specs.AuditSpec, loaded: LoadedSources, loading: dict[str, float]) -> Report:
     with timed() as seconds:
-        spec, loaded = load_sources(spec)
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
-        return publish(measure_and_sanitize(side_by_side(spec), spec, splits, loaded), seconds)
+        found = measure_and_sanitize(side_by_side(spec), spec, splits, loaded)
+        return publish(found, loading | seconds)
 
 
 def _each(spec: specs.AuditSpec) -> Benchmarks:
-    """Audit each test set as if it were the only one, so that no other changes its verdict; train is loaded once."""
+    """Audit each test set as if it were the only one, so that no other changes its verdict; train is loaded once.
+
+    All are loaded before the first audit, so that one which cannot be read is named before the long work.
+    """
+    with timed() as seconds:
+        tests = [replace(spec, test=name) for name in spec.tests]
+        indexed = index_sources(spec, list(dict.fromkeys(chain.from_iterable(one.sources.items() for one in tests))))
+        loaded = []
+        for one in tests:
+            say(f"images of {one.test}")
+            loaded.append(load_archives(one, indexed))
     reports, failed = [], []
-    for name in spec.tests:
-        say(f"benchmark {name}")
+    for one, images in loaded:
+        say(f"benchmark {one.test}")
         try:
-            reports.append(_one(replace(spec, test=name)))
+            reports.append(_audited(one, images, seconds))
         except GateError as error:
             reports.append(error.report)
             failed.append(error)

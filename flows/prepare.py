@@ -1,6 +1,6 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from flows.engine.declare import subflow
@@ -11,7 +11,7 @@ from tasks.classes.detection import detect
 from tasks.classes.shard import require_images
 from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
-from tasks.records import Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
+from tasks.records import Archive, Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.layout import check_classes, differences
 from tasks.sources.pieces import parts_of
@@ -20,6 +20,7 @@ from tasks.splits.tasks import draw_splits
 from tasks.storage import Place, at
 from tasks.storage.decisions import NAME
 from tasks.storage.disk import require_space
+from tasks.vocabulary import Role
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
@@ -41,12 +42,24 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
 
     The returned specification has the view and the number of classes of the sources.
     """
+    return load_archives(spec, index_sources(spec, spec.sources.items()))
+
+
+def index_sources(spec: SourceSpec, named: Collection[tuple[Role, str]]) -> dict[tuple[Role, str], list[Archive]]:
+    """Fetch sources, given by role and name, and index their members."""
     place = spec.place
     columns, links = spec.columns_by_use, spec.follow_links and str(Place.of(spec.follow_links))
-    fetching = [fetch.submit(role, name, columns, place, links) for role, name in spec.sources.items()]
-    sources = collect("fetch sources", fetching)
+    sources = collect("fetch sources", [fetch.submit(role, name, columns, place, links) for role, name in named])
     indexed = collect("index members", [index.submit(source, place) for source in sources])
-    archives = [archive for found in indexed for archive in found]
+    return dict(zip(named, indexed, strict=True))
+
+
+def load_archives(
+    spec: AnySpec, indexed: Mapping[tuple[Role, str], Sequence[Archive]]
+) -> tuple[AnySpec, LoadedSources]:
+    """Load the indexed sources of a run or an audit class by class; see `load_sources`."""
+    place = spec.place
+    archives = [archive for named in spec.sources.items() for archive in indexed[named]]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
     say(*dict.fromkeys(note for archive in archives for note in archive.notes), *differences(archives))
     ((reading, why),) = collect("look at a sample", [detect.submit(archives, spec, place)])
@@ -57,7 +70,7 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
     require_space(place, stored, f"a run of {images:,} images")
     workers = for_decoding(work, spec)
     shards, fingerprints = again_in_one(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
-    require_images(shards, place)
+    require_images(archives, shards, place)
     decided = decisions_of(spec, fingerprints)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)
 

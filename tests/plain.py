@@ -107,7 +107,7 @@ def load(spec: Any) -> tuple[Any, LoadedSources]:
     shards, prints = [shard for shard, _ in pieces], [of_shard for _, of_shard in pieces]
     if reading.kind == "photographs":
         prints = _told_apart(reading, parts, shards, prints, place)
-    require_images(shards, place)
+    require_images(archives, shards, place)
     decided = _decided(spec, prints)
     return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(prints), decided)
 

@@ -18,7 +18,7 @@ from tasks.classes import glyphs
 from tasks.classes.photographs import read_photographs
 from tasks.classes.png import UnreadableError
 from tasks.errors import DataError
-from tasks.records import ClassCounts, Part, Reading, Shard
+from tasks.records import Archive, ClassCounts, Part, Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.sources.members import Members, path_of
@@ -99,18 +99,19 @@ def refused_members(index: pa.Table, failures: Mapping[int, UnreadableError], ro
     return pa.Table.from_pylist(rows, REFUSED)
 
 
-def require_images(shards: Sequence[Shard], workspace: Place) -> None:
+def require_images(archives: Sequence[Archive], shards: Sequence[Shard], workspace: Place) -> None:
     """Raise `DataError` with reasons and an example if no member of a source is an accepted image."""
-    for role in dict.fromkeys(shard.role for shard in shards):
-        own = [shard for shard in shards if shard.role == role]
-        if any(shard.rows for shard in own):
+    for archive in archives:
+        own = [shard for shard in shards if shard.role == archive.role]
+        if not own or any(shard.rows for shard in own):
             continue
         refused = pa.concat_tables([tables.read(workspace / shard.quarantine) for shard in own])
         reasons = Counter(refused["reason"].to_pylist()).most_common()
         told = ", ".join(f"{count:,} as {reason}" for reason, count in reasons)
         first = refused.filter(pc.equal(refused["reason"], reasons[0][0])).slice(0, 1).to_pylist()[0]
         name = path_of(first["class_name"], first["member"]) + (f" ({first['detail']})" if first["detail"] else "")
-        raise DataError(f"no image of {role} can be read: left out are {told}. Look at {name}, or name another source.")
+        said = f"no image of {archive.role} {archive.name} can be read: left out are {told}."
+        raise DataError(f"{said} Look at {name}, or name another source.")
 
 
 def _write_samples(

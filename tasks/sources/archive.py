@@ -93,8 +93,8 @@ def _next_member(
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last three from odd numbers
         file.seek(0)
         raise DataError(
-            f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}; run "
-            "`cleansplit audit --help` for other forms."
+            f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}; "
+            "docs/data.md has all forms that are read."
         ) from error
 
 

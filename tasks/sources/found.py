@@ -68,6 +68,13 @@ class Held:
         counted = [f"{name} ({count:,})" for name, count in zip(first, counts, strict=True)]
         return f"{total} in {some([*counted, *others])}"
 
+    def without_images(self) -> str:
+        """Return the counts of the files by ending, and of the other members by kind."""
+        endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in self.files)
+        kinds = Counter(kind for kind, _ in self.others)
+        counts = some([f"{count:,} {kind}" for kind, count in (endings + kinds).most_common()])
+        return f"holds no images, but {counts}" if counts else "is empty"
+
     def audit(self, splits: dict[SplitName, str]) -> str:
         """Return the command that compares parts of the source, using validation as test if test is missing."""
         last: dict[str, str] = {"validation": "test"} if "test" not in splits else {}
@@ -90,7 +97,10 @@ def splits_of(source: Source, listing: Listing, notes: Sequence[str] = ()) -> di
 
 def _described(held: Held) -> str:
     source = held.source
-    what, command = next(filter(None, (layout(held) for layout in LAYOUTS)))
+    layout = next(filter(None, (layout(held) for layout in LAYOUTS)), None)
+    if layout is None:
+        return f"{source.name} {held.without_images()}; name another source (docs/data.md has all forms)."
+    what, command = layout
     if source.columns:
         command += f" --columns {' '.join(quote(f'{use}={name}') for use, name in source.columns.items())}"
     if source.bytes is not None and held.folder in command:  # of an archive, a part is named
@@ -162,13 +172,6 @@ def _one_set(held: Held) -> Layout:
     return f"holds {held.described()}, and {others}", f"{DEDUPE} {quote(held.source.name)}"
 
 
-def _nothing(held: Held) -> Layout:
-    endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in held.files)
-    kinds = Counter(kind for kind, _ in held.others)
-    counts = some([f"{count:,} {kind}" for kind, count in (endings + kinds).most_common()])
-    return f"holds no images, but {counts}" if counts else "is empty", f"{AUDIT} --help"
-
-
 def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[SplitName, str]:
     """Return the path of each split, by the last name in it; empty unless there are train and another split."""
     told = [(split, path) for path in paths if (split := split_in(posixpath.basename(part(path))))]
@@ -176,4 +179,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
     return found if "train" in found and 1 < len(found) == len(told) else {}
 
 
-LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set, _nothing)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set)

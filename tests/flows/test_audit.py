@@ -276,8 +276,8 @@ def test_a_source_of_which_nothing_can_be_read_is_refused_in_a_sentence(
     with pytest.raises(DataError) as caught:
         audit(**given, workspace=tmp_path / "w", max_quarantine=1)
     assert str(caught.value) == (
-        f"no image of {unreadable} can be read: left out are 3 as cut_jpeg, 1 as not_image_name, 1 as not_image. "
-        "Look at a/0.jpg (ends at byte 300), or name another source."
+        f"no image of {unreadable} {given[unreadable]} can be read: left out are 3 as cut_jpeg, 1 as not_image_name, "
+        "1 as not_image. Look at a/0.jpg (ends at byte 300), or name another source."
     )
 
 
@@ -285,7 +285,7 @@ def test_where_no_sampled_image_can_be_read_that_is_said(
     prefect_server: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = {f"{name}/{n}.jpg": saved(scene(60, 50, seed=n), "JPEG")[:300] for n, name in enumerate("aabb")}
-    with visible(), pytest.raises(DataError, match="no image of source can be read"):
+    with visible(), pytest.raises(DataError, match=f"no image of source {tmp_path}/bad can be read"):
         pipeline.dedupe(str(write_folder(tmp_path / "bad", bad)), workspace=tmp_path / "w")
     assert "view photo, since none of the sampled images can be read; --view" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import cleansplit
 from flows.pipeline import audit
-from tasks.errors import GateError, UsageError
+from tasks.errors import DataError, GateError, UsageError
 from tasks.presenting.terminal import print_benchmarks
 from tasks.records import Benchmarks, Report
 from tasks.reporting.read import PAGE
@@ -89,6 +89,20 @@ def test_the_terminal_names_the_list_of_train_images_to_remove(found: Benchmarks
     paths = dict(line.rsplit(maxsplit=1) for line in said.getvalue().splitlines()[-2:])
     assert list(paths) == ["to remove", "report"]
     assert all(Path(path).is_file() for path in paths.values())
+
+
+@pytest.mark.parametrize(("files", "said", "loads"), [({}, "is empty", False), ({"a/1.png": b"text"}, "read: ", True)])
+def test_a_benchmark_that_cannot_be_read_is_named_before_the_first_audit(
+    files: dict[str, bytes], said: str, loads: bool, prefect_server: None, sources: dict[str, str], tmp_path: Path
+) -> None:
+    (bad := tmp_path / "bad").mkdir()
+    tests = sources["alike"], str(write_folder(bad, files)), sources["clean"]
+    with pytest.raises(DataError, match=f"{bad} .*{said}"):
+        audit(train=sources["train"], test=tests, workspace=tmp_path / "w")
+    stages = {folder.name for folder in (tmp_path / "w" / "stages").iterdir()}
+    assert ("classes" in stages) is loads
+    assert not {"prints", "overlap"} & stages
+    assert not (tmp_path / "w" / "runs").exists()
 
 
 def test_equal_test_sets_are_refused_and_python_takes_one(sources: dict[str, str], tmp_path: Path) -> None:
