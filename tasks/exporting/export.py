@@ -26,7 +26,7 @@ GROUPS = "groups.parquet"  # only in runs with grouped splits
 SETS = ("raw", "sanitized")
 LONGEST = 255  # bytes of a part of a path, on common file systems
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-FILES = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}
+COURSE = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}  # names of the pickles
 
 
 def export_run(
@@ -88,7 +88,7 @@ def _write_sets(
         files = {split: files_of(run, name, split) for split in SPLITS}
         if form in ARRAYS:
             ending, write = ARRAYS[form]
-            with disk.writing(target / f"{FILES[name]}.{ending}") as out:
+            with disk.writing(target / f"{COURSE[name] if form == 'course' else name}.{ending}") as out:
                 write(columns_of(files, originals), out)
         elif form == "parquet":
             for split, places in files.items():
@@ -130,7 +130,6 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
     for split, places in files.items():
         names, before = originals.names(read_ids(places), split), {name for _, _, name in written}
         check_names(names)
-        disk.make_folder(folder if originals.annotated else folder / split)
         for original, name in zip(originals.read(places), names, strict=True):
             if name not in before:  # an image of two splits is one file
                 original.put(folder / name, linked)

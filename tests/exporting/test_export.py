@@ -54,7 +54,7 @@ def test_pickles_and_npz_hold_the_course_arrays(run: Report, tmp_path: Path, nam
     export(run, "npz", tmp_path / "npz")
     with (tmp_path / "course" / f"{file}.pickle").open("rb") as stream:
         assert same(pickle.load(stream), wanted)  # noqa: S301  # written a moment ago
-    with np.load(tmp_path / "npz" / f"{file}.npz", allow_pickle=False) as arrays:
+    with np.load(tmp_path / "npz" / f"{name}.npz", allow_pickle=False) as arrays:
         assert same(arrays, wanted)
 
 
@@ -112,7 +112,7 @@ def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Pa
     done = here("export", str(alone), "--format", "npz", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'out'}\n"
-    assert [line.split()[0] for line in done.stderr.splitlines()] == ["notMNIST.npz", "notMNIST_sanitized.npz"]
+    assert [line.split()[0] for line in done.stderr.splitlines()] == ["raw.npz", "sanitized.npz"]
     refused = here("export", str(run.run), "--format", "hdf5", "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
     assert "format: give course, npz, folder, links or parquet" in refused.stderr

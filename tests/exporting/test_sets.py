@@ -82,7 +82,8 @@ def test_every_format_of_a_set_alone_has_the_images_that_stay(
         } == wanted
         found = cleansplit.Result(report).splits(name)
         assert {"/".join(name.split("/")[-2:]) for name in found["train"]["id"]} == wanted
-        with np.load(out["npz"] / {"raw": "notMNIST.npz", "sanitized": "notMNIST_sanitized.npz"}[name]) as arrays:
+        assert [path.name for path in (out["folder"] / name).iterdir()] == ["train"]
+        with np.load(out["npz"] / f"{name}.npz") as arrays:
             assert len(arrays["train_dataset"]) == len(arrays["train_labels"]) == len(wanted)
 
 
@@ -101,7 +102,7 @@ def test_arrays_of_photographs_are_their_pixels(of_photographs: Report, tmp_path
     source = Path(read_findings(Place.of(of_photographs.run)).archives[0].name)
     originals = {path.relative_to(source).as_posix(): path for path in source.rglob("*.png")}
     ids = [name.removeprefix("source/") for name in cleansplit.Result(of_photographs).splits("raw")["train"]["id"]]
-    with np.load(export(of_photographs, "npz", tmp_path / "out") / "notMNIST.npz") as arrays:
+    with np.load(export(of_photographs, "npz", tmp_path / "out") / "raw.npz") as arrays:
         found = dict(zip(ids, arrays["train_dataset"], strict=True))
     assert {array.shape for array in found.values()} == {(72, 96, 3)}
     for name, path in originals.items():
