@@ -43,3 +43,12 @@ LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {  # splits th
     "test": {"validation": ("test",), "train": ("test", "validation")},
 }
 ARMS: tuple[Arm, ...] = ("with_twins", "without_twins")
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "pair"), counted(1234, "pair")
+    ('1 pair', '1,234 pairs')
+    """
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")

@@ -12,6 +12,7 @@ from tasks.errors import UsageError
 from tasks.records import parameters as p
 from tasks.storage import Place, building, disk
 from tasks.storage.workspace import find_run, workspace_at
+from tasks.vocabulary import counted
 
 MOST, FEW = 8, 3  # folders and files that a dry run prints
 
@@ -38,7 +39,9 @@ def review(
     from tasks.storage.decisions import NAME
 
     def announce(address: str) -> None:
-        print(f"{len(found.pairs):,} pairs; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
+        asked = sum(pair.askable for pair in found.pairs)
+        others = f" and {rest:,} of identical images" if (rest := len(found.pairs) - asked) else ""
+        print(f"{counted(asked, 'pair')} to decide{others}; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
         print(address, flush=True)
         if not no_browser:
             page = ending.enter_context(shortcut(address, found.workspace))
@@ -83,11 +86,13 @@ def apply(
     found = read_findings(folder)
     originals = Originals(found.archives, folder.parent.parent)
     applying.refuse_inside(out, found.spec.sources.values())
+    if link:
+        building.refuse_existing(out)
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
     steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
-        print(f"images that stay where they are (see actions.csv): {', '.join(left)}", file=sys.stderr)
+        print(f"images left for you to decide (see actions.csv): {', '.join(left)}", file=sys.stderr)
     done = "moved" if move else "linked" if all(step.source for step in steps) else "linked or copied"
     if not execute:
         lines = [f"{step.source or step.id} -> {target / step.name}\n" for step in steps]
@@ -95,14 +100,15 @@ def apply(
         building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
         counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
         shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
-        print(f"{len(steps):,} files would be {done} to {out}; the largest folders are", file=sys.stderr)
+        print(f"{counted(len(steps), 'file')} would be {done} to {out}; the largest folders are", file=sys.stderr)
         print(f"{''.join(shown)}Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
         return
     if move:
         moved = applying.move(steps, originals, out)
-        print(f"moved {moved:,} files; {len(steps) - moved:,} had been moved before", file=sys.stderr)
+        before = f"; {len(steps) - moved:,} had been moved before" if moved < len(steps) else ""
+        print(f"moved {counted(moved, 'file')}{before}", file=sys.stderr)
     else:
         applying.link(steps, originals, out)
-        print(f"{done} {len(steps):,} files", file=sys.stderr)
+        print(f"{done} {counted(len(steps), 'file')}", file=sys.stderr)
     print(target)

@@ -10,7 +10,7 @@ from tasks.reporting.read import read_findings, read_report
 from tasks.storage import Place, at, building, disk
 from tasks.storage.cleaning import clean as remove_old
 from tasks.storage.workspace import find_run, workspace_at
-from tasks.vocabulary import Format
+from tasks.vocabulary import Format, counted
 
 
 def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
@@ -95,7 +95,7 @@ def export(
     found = read_findings(folder) if report.kind == "photographs" else None
     for place in export_run(folder, format, Place.of(target), report.classes, found):
         files = [place / name for name in at(place).files_below()] if at(place).is_folder() else [place]
-        print(f"{place.last} {sum(at(file).size() for file in files) / 1e6:,.1f} MB", file=sys.stderr)
+        print(f"{place.last} {sum(at(file).size() for file in files) / 1e3:,.0f} kB", file=sys.stderr)
     print(target)
 
 
@@ -124,8 +124,8 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
         print(name)
     for name in done.unknown:
         print(f"{name} is not a complete run, so it stays", file=sys.stderr)
-    said = f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB"
-    print(said, file=sys.stderr)
+    removed = f"{counted(len(done.runs), 'run')} and {counted(done.stages, 'intermediate result')}"
+    print(f"removed {removed}: {done.bytes / 1e6:,.1f} MB", file=sys.stderr)
 
 
 def list_segments(name: p.Named, *, workspace: p.Workspace = None) -> None:
@@ -134,7 +134,7 @@ def list_segments(name: p.Named, *, workspace: p.Workspace = None) -> None:
 
     for one in read_reference(workspace_at(workspace), name).segments:
         dropped = f"; dropped: {one.dropped}" if one.dropped else ""
-        print(f"{one.id}  {one.added}  {one.prints.rows:,} images from {one.arrived.in_short}{dropped}")
+        print(f"{one.id}  {one.added}  {counted(one.prints.rows, 'image')} from {one.arrived.in_short}{dropped}")
 
 
 def verify_reference(name: p.Named, *, workspace: p.Workspace = None) -> None:

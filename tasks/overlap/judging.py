@@ -26,6 +26,7 @@ from tasks.records.spec import ComparingSpec
 from tasks.records.verdict import Verdict
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables
+from tasks.vocabulary import counted
 
 
 @stage_task("measure the baseline")
@@ -43,7 +44,7 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
         return {"rows": len(found), "chained": len(chained)}
 
     stage = stages.stage(workspace, "baseline", inputs, build)
-    message = f"{stage.result['rows']:,} matches without a leak"
+    message = f"matches without a leak: {stage.result['rows']:,}"
     return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage.reused, message)
 
 
@@ -106,7 +107,7 @@ def settle_overlap(
         engine=joined.computed_by[0],
         subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
-    said = (f"{d.either:,} of {d.rows:,} {d.rows_of} rows have a duplicate in {d.found_in}" for d in overlap.directions)
+    said = (f"{d.rows_of} rows with a duplicate in {d.found_in}: {d.either:,} of {d.rows:,}" for d in overlap.directions)
     return finished(overlap, stage.reused, "; ".join(said))
 
 
@@ -126,8 +127,8 @@ def group_duplicates(
         return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)
     stage = stages.stage(workspace, "duplicates", inputs, build)
     counts = SplitGroups(prints.split, prints.rows, joined.method, **stage.result)
-    goes = counts.exact + counts.near
-    message = f"{prints.split}: {counts.groups:,} groups of {counts.grouped:,} images; {goes:,} of these go"
+    found = f"{counted(counts.groups, 'group')} of duplicates with {counted(counts.grouped, 'image')}"
+    message = f"{prints.split}: {found}, {counts.exact + counts.near:,} to remove"
     return finished(SplitDuplicates(counts, stage.folder.name), stage.reused, message)
 
 

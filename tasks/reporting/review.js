@@ -24,7 +24,6 @@ const KINDS = { near: "near-duplicate", exact: "identical", conflict: "different
 const NAMES = { true: "same", false: "different", null: "", first: "first label wrong", second: "second label wrong", "keep first": "first stays", "keep second": "second stays" };
 const named = (pair) => NAMES[answerOf(pair)];
 const within = (pair) => pair.sides[0].split === pair.sides[1].split;
-const askable = (pair) => pair.decidable || pair.conflicting;
 const decided = (pair) => answerOf(pair) !== null;
 const colour = (pair) => (answerOf(pair) === true || pair.stays !== null ? "same" : "different"); // green, or red
 // What becomes of an image of a pair, by the run and by the decision about the pair.
@@ -54,7 +53,7 @@ function fill(select, names) {
 
 function matches(pair) {
   const state = by("state").value, kind = by("kind").value, split = by("split").value, of = by("class").value;
-  if (state === "open" && (decided(pair) || !askable(pair))) return false;
+  if (state === "open" && (decided(pair) || !pair.askable)) return false;
   if (state === "decided" && !decided(pair)) return false;
   if (kind && !pair.kinds.includes(kind)) return false;
   if (split && !pair.sides.some((side) => side.split === split)) return false;
@@ -105,7 +104,7 @@ function show() {
   by("pair").hidden = !pair;
   by("nothing").hidden = Boolean(pair);
   const done = pairs.filter(decided).length;
-  const all = pairs.filter(askable).length;
+  const all = pairs.filter((pair) => pair.askable).length;
   by("progress").max = Math.max(1, all);
   by("progress").value = done;
   by("done").textContent = `${done.toLocaleString("en")} of ${all.toLocaleString("en")} decided`;
@@ -287,6 +286,6 @@ fetch("pairs").then((answer) => answer.json()).then((told) => {
   pairs = told;
   fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
   fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
-  if (!pairs.some((pair) => !decided(pair) && askable(pair))) by("state").value = "all";
+  if (!pairs.some((pair) => !decided(pair) && pair.askable)) by("state").value = "all";
   choose();
 });

@@ -59,6 +59,11 @@ class Pair:
         return self.digests[0] != self.digests[1]
 
     @property
+    def askable(self) -> bool:
+        """Whether anything is to decide about the pair."""
+        return self.decidable or self.conflicting
+
+    @property
     def conflicting(self) -> bool:
         """Whether they have labels, and these differ."""
         return self.classes[0] != self.classes[1] and UNLABELLED not in self.classes
@@ -82,7 +87,7 @@ class Pair:
         sides = [{name: values[side] for name, values in columns.items()} for side in (0, 1)]
         for side, digest in zip(sides, self.digests, strict=True):
             side |= {"path": str(side["id"]).split("/", 1)[1], "digest": digest.hex()}
-        names = ("similarity", "predicted", "kinds", "group", "decidable", "conflicting", "swappable")
+        names = ("similarity", "predicted", "kinds", "group", "decidable", "conflicting", "swappable", "askable")
         return {"sides": sides, "key": b"".join(self.key).hex()} | {name: getattr(self, name) for name in names}
 
 

@@ -57,7 +57,7 @@ def index(source: Source, workspace: Place) -> list[Archive]:
     archives = [_record(source, opened, stage, part) for part in stage.result["parts"]]
     count = sum(sum(archive.members.values()) + sum(archive.outside.values()) for archive in archives)
     classes = len({name for archive in archives for name in archive.members})
-    return finished(archives, stage.reused, f"{source.role} {source.name}: {count:,} members in {classes} classes")
+    return finished(archives, stage.reused, f"{source.role} {source.name}: {count:,} members, classes: {classes:,}")
 
 
 @contextmanager

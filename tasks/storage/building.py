@@ -50,8 +50,8 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
     With `exclusive`, the caller holds the lock of the place (`locked`): the new folder is synced and replaces an
     existing one, which is damaged. An export can be made again, so it replaces nothing: raises `UsageError`.
     """
-    if not exclusive and path_of(folder).exists():
-        raise UsageError(f"{folder} already exists; choose another folder.")
+    if not exclusive:
+        refuse_existing(folder)
     building = folder.parent / f".{folder.last}.{BUILDING}"
     make_folder(folder.parent)
     remove(building)
@@ -71,6 +71,12 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
         raise
     finally:
         _unfinished.discard(building)
+
+
+def refuse_existing(folder: Place) -> None:
+    """Raise `UsageError` if a folder to write exists."""
+    if path_of(folder).exists():
+        raise UsageError(f"{folder} already exists; choose another folder.")
 
 
 def drop_unfinished() -> None:

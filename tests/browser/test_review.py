@@ -51,8 +51,8 @@ def run(sources: dict[str, Any], prefect_server: None, tmp_path_factory: pytest.
 
 
 @contextmanager
-def served(run: Path, *arguments: str) -> Iterator[str]:
-    """Start the command, and yield the address that it prints."""
+def served(run: Path, *arguments: str, says: str = "") -> Iterator[str]:
+    """Start the command, and yield the address that it prints; what it says begins with `says`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.command.cli", "review", str(run), "--no-browser", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
@@ -64,6 +64,7 @@ def served(run: Path, *arguments: str) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=30)[1]
     assert process.returncode == 0
+    assert said.startswith(says)
     assert said.splitlines()[-1].startswith("decisions are kept in ")
 
 
@@ -107,7 +108,8 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
 ) -> None:
     file = run.run.parent.parent / "decisions.parquet"
     assert run.sanitized.near.test == run.rows.test - 7
-    with served(run.run) as address, opened(browser, address) as (page, troubles):
+    says = "6 pairs to decide and 1 of identical images; Ctrl-C"
+    with served(run.run, says=says) as address, opened(browser, address) as (page, troubles):
         assert page.inner_text("#done") == "0 of 6 decided"
         first = page.inner_text("#name-one .path")
         press(page, "d")

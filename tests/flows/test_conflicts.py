@@ -92,7 +92,7 @@ def test_apply_leaves_what_is_to_be_reviewed_and_says_how_many(alone: Report, tm
     for more in ((), ("--execute",)):
         done = here(*run, *more)
         assert done.returncode == 0, done.stderr
-        assert "images that stay where they are (see actions.csv): 40 to review" in done.stderr
+        assert "images left for you to decide (see actions.csv): 40 to review" in done.stderr
         assert "relabel" not in done.stderr
     assert list(files_below(tmp_path / "gone")) == ["a/copy.png"]
 
@@ -114,7 +114,7 @@ def test_an_answer_says_which_image_gets_another_label(alone: Report, tmp_path: 
     assert "18 pairs of duplicates have different labels" in (after.run / "README.md").read_text()
     assert "2 of 20 pairs with different labels are decided" in (after.run / "README.md").read_text()
     done = here("apply", str(after.run), "--move", str(tmp_path / "gone"))
-    assert "images that stay where they are (see actions.csv): 36 to review, 2 to relabel" in done.stderr
+    assert "images left for you to decide (see actions.csv): 36 to review, 2 to relabel" in done.stderr
 
 
 def test_of_a_picture_with_three_labels_one_answer_settles_all(tmp_path: Path) -> None:
