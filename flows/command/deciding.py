@@ -40,8 +40,9 @@ def review(
 
     def announce(address: str) -> None:
         asked = sum(pair.askable for pair in found.pairs)
-        others = f" and {rest:,} of identical images" if (rest := len(found.pairs) - asked) else ""
-        print(f"{counted(asked, 'pair')} to decide{others}; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
+        rest = f" and {others:,} of identical images" if (others := len(found.pairs) - asked) else ""
+        shown = f"{counted(asked, 'pair')} to decide{rest}"
+        print(f"{shown}; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
         print(address, flush=True)
         if not no_browser:
             page = ending.enter_context(shortcut(address, found.workspace))
