@@ -1,5 +1,6 @@
 """A batch and references -> which of its images are known or new -> a larger reference."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any, cast
@@ -37,6 +38,7 @@ GROWTH = 10  # a verdict is renewed when the rows have changed by more than a te
 
 @our_flow(ARRIVALS)
 def arrivals(spec: ArrivalsSpec) -> str:
+    then = commands_after(spec)
     with in_use(spec.place, spec.fresh):
         references = [read_reference(spec.place, name) for name in spec.against]
         if references[0].reading and spec.view == "auto":
@@ -47,12 +49,22 @@ def arrivals(spec: ArrivalsSpec) -> str:
                 raise UsageError(f"{one.name} compares images in another way; add {spec.source} to another reference.")
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
         (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, spec.place)])
-        arrived = arrive(spec, loaded, replace(prints, split="test"))
+        arrived = arrive(spec, loaded, replace(prints, split="test"), then)
         folder = spec.place / (arrived.folder or references[0].folder)
         tell(arrived, spec.against[0], folder)
+        if arrived.rows.get("new") and not (spec.accept or spec.whole):
+            say(f"next        {then[0]}")
         if failed := failed_gate(spec, arrived):
             raise failed
         return str(folder)
+
+
+def commands_after(spec: ArrivalsSpec) -> tuple[str, str]:
+    """Return the commands that accept the batch, and that list the reference."""
+    decisions = None if spec.decisions is True else spec.decisions  # which a command takes by default
+    accepting = replace(spec, accept=True, fresh=False, decisions=decisions).arguments()
+    listing = [spec.against[0], *spec.arguments("workspace")]
+    return shlex.join(["cleansplit", "arrivals", *accepting]), shlex.join(["cleansplit", "reference", "list", *listing])
 
 
 def tell(arrived: Arrived, reference: str, folder: Place) -> None:
@@ -63,10 +75,11 @@ def tell(arrived: Arrived, reference: str, folder: Place) -> None:
     emit_event("cleansplit.batch.arrived", about, payload=asdict(arrived) | {"said": arrived.in_short})
 
 
-def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints) -> Arrived:
+def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: tuple[str, str]) -> Arrived:
     """Compare a batch with references; if requested and no gate fails, add its new rows, or all, to the first.
 
-    It is compared again if somebody else has changed that reference meanwhile.
+    It is compared again if somebody else has changed that reference meanwhile. `then` are the commands that its page
+    names: to accept the batch, and to list the reference.
     """
     key = stages.digest_of([batch.sha256, batch.of])
     while True:
@@ -81,7 +94,7 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints) -> Arrived:
             references[0] = replace(before, segments=tuple(one for one in before.segments if one.batch != key))
         arrived = Arrived(loaded.archives[0].name, {"new": batch.rows})
         if not spec.whole:
-            arrived = compared(spec, loaded, batch, references)
+            arrived = compared(spec, loaded, batch, references, then)
         if held or not (spec.accept or spec.whole) or failed_gate(spec, arrived):
             return arrived
         reference = replace(before, reading=loaded.reading)
@@ -106,7 +119,9 @@ def judged(spec: ArrivalsSpec, name: str) -> Reference:
     return cast(Reference, after) if commit(spec.place, before, after) else judged(spec, name)
 
 
-def compared(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference]) -> Arrived:
+def compared(
+    spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference], then: tuple[str, str]
+) -> Arrived:
     """Compare a batch with references and with itself, and publish the results; they stay until a reference changes."""
     place, decided = spec.place, loaded.decided
     rulings = {one.name: one.ruling_at(spec.threshold) for one in references}
@@ -137,7 +152,7 @@ def compared(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, reference
     if unknown.rows:
         (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
         (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
-    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, place)]
+    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, then, place)]
     return cast(Arrived, collect("decide", deciding)[0])
 
 

@@ -1,7 +1,10 @@
 """Batches against references that stay: what is known, what is new, and what a reference accepts."""
 
+import html
 import io
 import json
+import re
+import shlex
 import shutil
 import tarfile
 from collections.abc import Sequence
@@ -17,10 +20,12 @@ from flows.arrivals import arrivals
 from flows.command.keeping import drop, verify_reference
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records.references import Reference, commit, read_reference
+from tasks.reporting.read import PAGE
 from tasks.storage.cleaning import clean
 from tasks.storage.place import Place
 from tests.benchmarks.brute_force import compare_all
 from tests.build import glyphs, noise, png, saved, scene, write_folder
+from tests.flows.test_cli import here
 from tests.plain import audit, dedupe
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -182,6 +187,18 @@ def test_a_batch_that_arrives_again_changes_nothing(small: dict[str, Any], tmp_p
     assert arrivals(source=batch, accept=True, **small) == arrivals(source=batch, **small) == first
     add("known", str(tmp_path / "base"), **{name: small[name] for name in ("workspace", "workers")})
     assert reference_in(small) == accepted
+
+
+def test_the_commands_on_the_page_accept_the_batch_and_list_it(small: dict[str, Any], tmp_path: Path) -> None:
+    batch = batch_of(tmp_path / "a batch", {"a": [1, *range(30, 38)]})
+    folder = arrivals(source=batch, threshold=0.93, **small)
+    page = (Path(folder) / PAGE).read_text()
+    accept, show = (shlex.split(html.unescape(line))[1:] for line in re.findall("<code>(cleansplit [^<]*)<", page))
+    assert reference_in(small).rows == 24
+    done = here(*accept)
+    assert (done.returncode, done.stdout.strip()) == (0, folder), done.stderr
+    assert reference_in(small).rows == 24 + 8
+    assert "8 images from" in here(*show).stdout.splitlines()[-1]
 
 
 def test_a_batch_is_compared_with_several_references_and_added_to_the_first(
