@@ -17,6 +17,7 @@ from typing import Any, cast, get_origin
 from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
 from pydantic import ValidationError, validate_call
 from rich.console import Console
+from rich.theme import Theme
 
 from flows.command.deciding import apply, review
 from flows.command.doctor import doctor
@@ -62,6 +63,7 @@ app = App(
     version_flags=["--version"],
     default_parameter=Parameter(converter=_as_typed, consume_multiple=True, negative=()),
     result_action="return_value",
+    console=Console(theme=Theme({"markdown.code": "bold"})),  # the default, cyan on black, is a box on a light terminal
 )
 
 

@@ -420,6 +420,12 @@ def test_help_describes_every_parameter() -> None:
     assert "Lowest similarity at which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
 
 
+def test_code_in_help_has_no_background() -> None:
+    done = command("arrivals", "--help", FORCE_COLOR="1")
+    assert "\x1b[1maudit" in done.stdout
+    assert not re.search(r"\x1b\[[0-9;]*4\dm", done.stdout)
+
+
 def test_a_task_that_takes_too_long_is_a_sentence(server: dict[str, str], tmp_path: Path) -> None:
     # Rendering takes several seconds; a limit near the time in which Prefect starts a task would end it in there.
     sentence = refused(command("run", "--workspace", str(tmp_path), CLEANSPLIT_TASK_SECONDS="1", **server), 1)
