@@ -69,6 +69,8 @@ def test_every_image_loads_nothing_leaves_and_nothing_overflows(
         if how.get("java_script_enabled", True):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             page.evaluate(UNFOLD)
+            fits = "caption => caption.getBoundingClientRect().right <= innerWidth"
+            assert page.evaluate(f"[...document.querySelectorAll('caption')].every({fits})")
             assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
             assert page.evaluate("[...document.images].every(i => i.alt.length > 0)")
         else:

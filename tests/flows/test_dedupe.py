@@ -64,6 +64,10 @@ def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
     page = (report.run / "report.html").read_text()
     assert "3 of the 44 images are duplicates." in re.sub("<[^>]*>", "", page)
     assert "The splits" not in page
+    shown = re.findall('class="id">([^<]*)<', page)
+    assert sorted(shown) == [f"a/{name}.png" for name in ("03", "07", "copy", "near")] + [
+        f"b/{name}.png" for name in ("05", "again", "near")
+    ]
     key = f"cleansplit-{key_of([*report.spec.sources.values()])}-groups"
     with get_client(sync_client=True) as client:
         assert client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
