@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 6; }
+int32_t NAME(kernel_version)(void) { return 7; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -805,42 +805,49 @@ void NAME(sort_keys)(const uint32_t *keys, int64_t count, uint64_t *sorted, uint
     }
 }
 
+/* What follows the words of a pattern: the set bits of its eighths, of all, the number of its row or image, its group. */
+enum { OF_EIGHTHS, OF_ALL, ROW, GROUP, FACTS, SOON = 8 }; /* SOON: how many patterns before its turn one is fetched */
+
+PART void fetch(const uint64_t *pattern, int64_t width) {
+    for (int64_t word = 0; word < width; word += 8) __builtin_prefetch(pattern + word); /* 64 bytes */
+}
+
 /* Compare forms of rows with the patterns that have the same key, and keep the best of each row. Both sides are keys in
-   ascending order, each with a place in its lower half; a form with the number k is one of the row k / `each`.
+   ascending order, each with a place in its lower half; at each place is a pattern with its facts. `last` has the lowest
+   similarity kept for each row, so that the others are read less often.
    Return the number of keys whose comparisons would be too many, and write these keys; see tasks/overlap/candidates.py. */
-int64_t NAME(meet)(const uint64_t *keys, int64_t count, const int64_t *form_of, const uint64_t *forms,
-                   const int64_t *form_counts, const uint8_t *form_eighths, const int64_t *form_groups, int64_t each,
-                   const uint64_t *other_keys, int64_t others, const int64_t *pattern_of, const uint64_t *patterns,
-                   const int64_t *counts, const uint8_t *eighths, const int64_t *groups, int64_t start, int64_t words,
-                   const int64_t *need, int64_t heavy, int64_t most, int64_t *row, double *similarity,
-                   uint64_t *crowded) {
-    int64_t left = 0, from = 0, end, to;
+int64_t NAME(meet)(const uint64_t *keys, int64_t count, const uint64_t *forms, const uint64_t *other_keys, int64_t others,
+                   const uint64_t *patterns, int64_t words, const int64_t *need, int64_t heavy, int64_t most,
+                   int64_t *best, double *similarity, double *last, uint64_t *crowded) {
+    int64_t left = 0, from = 0, end, to, width = words + FACTS;
     for (int64_t at = 0; at < count; at = end, from = to) {
         uint64_t key = keys[at] >> 32;
-        for (end = at; end < count && keys[end] >> 32 == key;) end++;
+        for (end = at; end < count && keys[end] >> 32 == key; end++)
+            if (end + SOON < count) fetch(forms + (uint32_t)keys[end + SOON] * width, width);
         while (from < others && other_keys[from] >> 32 < key) from++;
-        for (to = from; to < others && other_keys[to] >> 32 == key;) to++;
+        for (to = from; to < others && other_keys[to] >> 32 == key; to++)
+            if (to + SOON < others) fetch(patterns + (uint32_t)other_keys[to + SOON] * width, width);
         if ((end - at) * (to - from) > heavy * (end - at + to - from)) {
             crowded[left++] = key;
             continue;
         }
-        for (int64_t i = at; i < end; i++) {
-            int64_t form = (uint32_t)keys[i], own = form_of[form] / each, some;
+        for (int64_t i = at; i < end && from < to; i++) {
+            const uint64_t *form = forms + (uint32_t)keys[i] * width, *facts = form + words;
+            int64_t own = (int64_t)facts[ROW], some;
             for (int64_t next = from; next < to; next += some) {
-                uint64_t may[AHEAD], around[AHEAD] = {0};
-                uint64_t apart = most_apart(form_counts[form], similarity[own * most + most - 1]);
+                uint64_t may[AHEAD], around[AHEAD] = {0}, apart = most_apart((int64_t)facts[OF_ALL], last[own]);
                 some = to - next < AHEAD ? to - next : AHEAD;
                 for (int64_t place = 0; place < some; place++)
-                    memcpy(around + place, eighths + EIGHTHS * (uint32_t)other_keys[next + place], EIGHTHS);
-                if (!may_be_close(form_eighths + EIGHTHS * form, (const uint8_t *)around, apart, may)) continue;
+                    around[place] = patterns[(uint32_t)other_keys[next + place] * width + words + OF_EIGHTHS];
+                if (!may_be_close((const uint8_t *)facts, (const uint8_t *)around, apart, may)) continue;
                 for (int64_t place = 0; place < some; place++) {
-                    int64_t other = (uint32_t)other_keys[next + place], number = pattern_of[other];
-                    if (!may[place] || form_groups[own] == groups[number]) continue;
-                    int64_t both = shared_bits(forms + form * words, patterns + other * words, words);
-                    int64_t total = form_counts[form] + counts[other];
+                    const uint64_t *other = patterns + (uint32_t)other_keys[next + place] * width, *about = other + words;
+                    if (!may[place] || facts[GROUP] == about[GROUP]) continue;
+                    int64_t both = shared_bits(form, other, words), total = (int64_t)(facts[OF_ALL] + about[OF_ALL]);
                     if (both < need[total]) continue;
-                    double found = (double)both / (double)(total - both);
-                    keep(start + number, found, most, row + own * most, similarity + own * most);
+                    keep((int64_t)about[ROW], (double)both / (double)(total - both), most, best + own * most,
+                         similarity + own * most);
+                    last[own] = similarity[own * most + most - 1];
                 }
             }
         }

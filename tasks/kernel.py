@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 6  # of the functions and their results; libraries of other versions are ignored
+VERSION = 7  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -36,10 +36,7 @@ ARGUMENTS = {
     "nearest": (*(WORDS, LONGS, BYTES, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),
     "signatures": (BYTES, NUMBER, NUMBER, SHORTS, HASHES, NUMBER, NUMBER, HASHES),
     "sort_keys": (HASHES, NUMBER, WORDS, WORDS),
-    "meet": (
-        *(WORDS, NUMBER, LONGS, WORDS, LONGS, BYTES, LONGS, NUMBER) * 2,
-        *(NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, WORDS),
-    ),
+    "meet": (*(WORDS, NUMBER, WORDS) * 2, NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, DOUBLES, WORDS),
 }
 Functions = SimpleNamespace
 

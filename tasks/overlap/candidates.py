@@ -85,7 +85,9 @@ class Signed:
         with several_threads() as pool:
             list(pool.map(sign, range(0, len(rows), BLOCK)))
         order = np.argsort(keys[0], kind="stable")
-        return cls(patterns.counts, rows[order], patterns[rows[order]], keys.take(order, axis=1))
+        for own in keys:  # one by one, since all take a lot of memory
+            own[:] = own[order]
+        return cls(patterns.counts, rows[order], patterns[rows[order]], keys)
 
     def sorted_by(self, band: int) -> "Sorted":
         """Return the signed patterns sorted by their keys in a band."""

@@ -77,7 +77,7 @@ def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
     components, home, inside = _homes(pairs, one, two, line, within)
     others = framed(two) if (inside >= MOST).any() else None
     while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
-        groups, bands = (home[asking], components[1]), affordable(join.bands, len(asking) * len(two))
+        groups, bands = (home[asking], components[1]), affordable(join.bands, join.pairs)
         with blas_threads(1):
             found = Nearest.together(
                 propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, join.seed, count)[0]

@@ -4,6 +4,8 @@ All pairs are compared if this should take at most ten minutes of one core; othe
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import repeat
 
 import numpy as np
@@ -22,7 +24,8 @@ from tasks.threads import several_threads
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
 JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
-SIGNED, AT_ONCE = 8192, 75_000  # rows of a thread, and patterns with sorted keys in memory: 90 MB for 96 bands
+SIGNED, AT_ONCE = 8192, 250_000  # rows of a thread, and patterns with keys in memory: 100 MB for 96 bands
+SORTED = 16  # bands with sorted keys in memory: 30 MB
 
 
 def cost_of(pairs: int) -> float:
@@ -65,45 +68,64 @@ def by_minhash(
     forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
 ) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
-    percent = round(100 * FLOOR)
-    rows = [slice(some.start, some.stop) for some in slices(len(groups[0]), SIGNED)]
-    signed = [Signed.of(by_row([form[some] for form in forms]), percent, bands, seed) for some in rows]
-    best = [Nearest.nothing(len(groups[0][some]), count) for some in rows]
+    rows = [np.arange(some.start, some.stop) for some in slices(len(groups[0]), SIGNED)]
+    own = [
+        Side.of(by_row([form[some] for form in forms]), np.arange(len(some)), groups[0][some], bands, seed)
+        for some in rows
+    ]
+    best = [Nearest.nothing(len(some), count) for some in rows]
     with several_threads() as pool:
-        for start in range(0, len(others), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
-            there = list(pool.map(Signed.of(others[part], percent, bands, seed).sorted_by, range(bands.bands)))
-            apart = [(groups[0][some], groups[1][part]) for some in rows]
-            best = list(pool.map(_with_met, best, signed, repeat(there), apart, repeat(start)))
+        for some in slices(len(others), AT_ONCE):
+            part = slice(some.start, some.stop)
+            there = Side.of(others[part], np.arange(some.start, some.stop), groups[1][part], bands, seed)
+            for sorting in slices(bands.bands, SORTED):
+                keys = list(pool.map(there.signed.sorted_by, sorting))
+                best = list(pool.map(_with_met, best, own, repeat(there), repeat(keys)))
     return Nearest.together(best)
 
 
-def _with_met(best: Nearest, signed: Signed, others: Sequence[Sorted], groups: Groups, start: int) -> Nearest:
-    """Return the best of these and of the patterns, numbered from `start` on, that have a key of a row in any band.
+@dataclass(frozen=True)
+class Side:
+    """Signed patterns, and for each of them, int64 (n,), the number of its row or image and its group."""
 
-    The rows are signed in all forms, the patterns sorted by each band.
-    """
-    need = np.maximum(least_shared(round(100 * FLOOR), signed.patterns.length), 1)  # empty patterns share nothing
-    each, waiting = len(signed.counts) // max(1, len(best.row)), list[tuple[RowNumbers, RowNumbers, Floats]]()
-    for there in others:
-        own, (a, b) = signed.sorted_by(there.band), (signed.counts, there.signed.counts)
-        for pairs in met(own, there, need, _meet(best, own, there, groups, start, need)):
-            row, similarity = pairs.first // each, pairs.shared / (a[pairs.first] + b[pairs.second] - pairs.shared)
-            good = (groups[1][pairs.second] != groups[0][row]) & (similarity >= best.similarity[row, -1])
-            waiting.append((row[good], pairs.second[good] + start, similarity[good]))
+    signed: Signed
+    number: RowNumbers
+    group: RowNumbers
+
+    @classmethod
+    def of(cls, patterns: Patterns, numbers: RowNumbers, groups: RowNumbers, bands: Bands, seed: int) -> "Side":
+        """Sign patterns, equally many for each number and its group."""
+        each = len(patterns) // max(1, len(numbers))
+        return cls(Signed.of(patterns, round(100 * FLOOR), bands, seed), numbers.repeat(each), groups.repeat(each))
+
+    @cached_property
+    def records(self) -> Words:
+        """What the kernel reads about each signed pattern, uint64 (signed, words + 4), in one place."""
+        rows, own = self.signed.rows, self.signed.patterns
+        facts = (own.eighths.view(np.uint64), own.counts, self.number[rows], self.group[rows])
+        return np.column_stack([own.words, *(fact.astype(np.uint64) for fact in facts)])
+
+
+def _with_met(best: Nearest, own: Side, others: Side, keys: Sequence[Sorted]) -> Nearest:
+    """Return the best of these and of the patterns of the other side that have a key of a row in any of its bands."""
+    need = np.maximum(least_shared(round(100 * FLOOR), own.signed.patterns.length), 1)  # empty patterns share nothing
+    (a, b), waiting = (own.signed.counts, others.signed.counts), list[tuple[RowNumbers, RowNumbers, Floats]]()
+    for there in keys:
+        mine = own.signed.sorted_by(there.band)
+        for pairs in met(mine, there, need, _meet(best, own, mine, others, there, need)):
+            row, similarity = own.number[pairs.first], pairs.shared / (a[pairs.first] + b[pairs.second] - pairs.shared)
+            good = (others.group[pairs.second] != own.group[pairs.first]) & (similarity >= best.similarity[row, -1])
+            waiting.append((row[good], others.number[pairs.second[good]], similarity[good]))
             if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
                 best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), []
     return best.joined(*map(np.concatenate, zip(*waiting, strict=True))) if waiting else best
 
 
-def _meet(best: Nearest, own: Sorted, there: Sorted, groups: Groups, start: int, need: Counts) -> Words | None:
+def _meet(best: Nearest, own: Side, mine: Sorted, others: Side, there: Sorted, need: Counts) -> Words | None:
     """Keep the best patterns with a key of a row, if there is a kernel; return the keys that too many share."""
     if not (kernel := compiled()):
         return None
-    crowds, each = np.empty(len(own.words), np.uint64), len(own.signed.counts) // max(1, len(best.row))
-    first, second = (
-        (side.words, len(side.words), side.signed.rows, of.words, of.counts, of.eighths, group)
-        for side, of, group in zip((own, there), (own.signed.patterns, there.signed.patterns), groups, strict=True)
-    )
-    kept = need, HEAVY, best.row.shape[1], best.row, best.similarity, crowds
-    return crowds[: kernel.meet(*first, each, *second, start, own.signed.patterns.words.shape[1], *kept)]
+    crowds, last = np.empty(len(mine.words), np.uint64), best.similarity[:, -1].copy()
+    sides = (part for side, of in ((own, mine), (others, there)) for part in (of.words, len(of.words), side.records))
+    kept = best.row.shape[1], best.row, best.similarity, last, crowds
+    return crowds[: kernel.meet(*sides, own.signed.patterns.words.shape[1], need, HEAVY, *kept)]

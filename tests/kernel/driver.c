@@ -118,6 +118,14 @@ static void count_eighths(const uint64_t *words, int count, uint8_t *eighths) {
         eighths[at / WORDS * EIGHTHS + at % WORDS * EIGHTHS / WORDS] += __builtin_popcountll(words[at]);
 }
 
+static void put_facts(uint64_t *to, const uint64_t *words, const int64_t *counts, const uint8_t *eighths,
+                      const int64_t *groups, int count, int each) {
+    for (int at = 0; at < count; at++, to += WORDS + FACTS) {
+        memcpy(to, words + at * WORDS, WORDS * sizeof *to), memcpy(to + WORDS + OF_EIGHTHS, eighths + at * EIGHTHS, EIGHTHS);
+        to[WORDS + OF_ALL] = counts[at], to[WORDS + ROW] = at / each, to[WORDS + GROUP] = groups[at / each];
+    }
+}
+
 static void compare_patterns(void) {
     static uint8_t eighths[ROWS * FORMS * EIGHTHS], other_eighths[COLUMNS * EIGHTHS];
     static uint64_t rows[ROWS * FORMS * WORDS], others[COLUMNS * WORDS];
@@ -146,13 +154,17 @@ static void compare_patterns(void) {
     print_digest("signatures", signs, sizeof signs);
     uint32_t plain[COLUMNS];
     uint64_t keys[ROWS * FORMS], other_keys[COLUMNS], between[COLUMNS], crowded[COLUMNS];
-    for (int at = 0; at < ROWS * FORMS; at++) keys[at] = (uint64_t)(at / 3) << 32 | at, i[at] = (at * 7) % (ROWS * FORMS);
-    for (int at = 0; at < COLUMNS; at++) plain[at] = drawn() % 8, j[at] = (at * 7) % COLUMNS;
+    static uint64_t forms[ROWS * FORMS * (WORDS + FACTS)], patterns[COLUMNS * (WORDS + FACTS)];
+    double last[ROWS];
+    put_facts(forms, rows, counts, eighths, groups, ROWS * FORMS, FORMS);
+    put_facts(patterns, others, other_counts, other_eighths, other_groups, COLUMNS, 1);
+    for (int at = 0; at < ROWS; at++) last[at] = similarity[at * MOST + MOST - 1];
+    for (int at = 0; at < ROWS * FORMS; at++) keys[at] = (uint64_t)(at / 3) << 32 | (at * 7) % (ROWS * FORMS);
+    for (int at = 0; at < COLUMNS; at++) plain[at] = drawn() % 8;
     sort_keys(plain, COLUMNS, other_keys, between);
     print_digest("sorted", other_keys, sizeof other_keys);
-    int64_t left = meet(keys, ROWS * FORMS, i, rows, counts, eighths, groups, FORMS, other_keys, COLUMNS, j, others,
-                        other_counts, other_eighths, other_groups, 1, WORDS, allowed, drawn() % 3, MOST, row, similarity,
-                        crowded);
+    int64_t left = meet(keys, ROWS * FORMS, forms, other_keys, COLUMNS, patterns, WORDS, allowed, drawn() % 3, MOST, row,
+                        similarity, last, crowded);
     print_digest("crowded", crowded, left * sizeof *crowded), print_digest("met", row, sizeof row);
 }
 
