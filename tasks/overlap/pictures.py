@@ -4,7 +4,8 @@ An image in a frame has other bits than the same one without, so bits inside bar
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
 known yet. So further candidates outside that component are requested, as long as at least half of them join it. The
-number of copies is therefore unlimited, and a component compares itself with each image at most once per round.
+number of copies is therefore unlimited, and a component compares itself with each image at most once per round, and not
+with images that joined it in that round.
 """
 
 from dataclasses import replace
@@ -12,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.arrays import Bits, Floats, Mask, RowNumbers
-from tasks.joined import is_first
+from tasks.joined import groups_of, is_first
 from tasks.overlap.agreements import agreements
 from tasks.overlap.components import MOST, hanging, homes
 from tasks.overlap.images import Images, same_images
@@ -32,6 +33,7 @@ from tasks.threads import blas_threads, several_threads
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
 SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 270 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
+STEPS = 4  # in which further candidates are measured
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
 
@@ -85,7 +87,7 @@ def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
             )
             found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, join.seed, count))
             new = in_order(_once(found, asking, home), within)
-            new = measured(new.where(~new.are_in(pairs)), one, two, within)
+            new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
         pairs, count = in_order(together([pairs, new]), within), 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
@@ -101,6 +103,21 @@ def _homes(
     seen = pairs.seen_from(0, within)
     home = homes(seen, components)
     return components, home, np.bincount(seen.first[components[1][seen.second] == home[seen.first]], minlength=len(one))
+
+
+def _connecting(
+    new: Pairs, components: tuple[RowNumbers, RowNumbers], one: Images, two: Images, line: Floats, within: bool
+) -> Pairs:
+    """Measure pairs, those with the most similar bits first, except pairs that the ones before have connected."""
+    parts, count = [NO_PAIRS], 1 + int(max(part.max(initial=-1) for part in components))
+    for some in np.array_split(np.argsort(-new.similarity, kind="stable"), STEPS):
+        part = new.where(np.sort(some))  # in their order, in which copies are read
+        part = measured(part.where(components[0][part.first] != components[1][part.second]), one, two, within)
+        same = part.where(are_duplicates(part, line, within))
+        group = groups_of(count, [(components[0][same.first], components[1][same.second])])
+        components = group[components[0]], group[components[1]]
+        parts.append(part)
+    return together(parts)
 
 
 def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:
