@@ -30,10 +30,10 @@ from tasks.storage.copies import Copies
 from tasks.storage.started import advance
 from tasks.threads import blas_threads, several_threads
 
-FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, for which setup pays
+FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, so that setup pays
 SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 270 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
-STEPS = 4  # in which further candidates are measured
+STEPS = 4  # parts of further candidates, measured in turn
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
 
@@ -108,10 +108,10 @@ def _homes(
 def _connecting(
     new: Pairs, components: tuple[RowNumbers, RowNumbers], one: Images, two: Images, line: Floats, within: bool
 ) -> Pairs:
-    """Measure pairs, those with the most similar bits first, except pairs that the ones before have connected."""
+    """Measure pairs, the most similar bits first, and skip a pair if earlier ones have connected its images."""
     parts, count = [NO_PAIRS], 1 + int(max(part.max(initial=-1) for part in components))
     for some in np.array_split(np.argsort(-new.similarity, kind="stable"), STEPS):
-        part = new.where(np.sort(some))  # in their order, in which copies are read
+        part = new.where(np.sort(some))  # sorted, as copies are read
         part = measured(part.where(components[0][part.first] != components[1][part.second]), one, two, within)
         same = part.where(are_duplicates(part, line, within))
         group = groups_of(count, [(components[0][same.first], components[1][same.second])])
