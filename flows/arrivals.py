@@ -38,7 +38,7 @@ GROWTH = 10  # a verdict is renewed when the rows have changed by more than a te
 
 @our_flow(ARRIVALS)
 def arrivals(spec: ArrivalsSpec) -> str:
-    then = commands_after(spec)
+    then = accepting(spec)
     with in_use(spec.place, spec.fresh):
         references = [read_reference(spec.place, name) for name in spec.against]
         if references[0].reading and spec.view == "auto":
@@ -52,19 +52,18 @@ def arrivals(spec: ArrivalsSpec) -> str:
         arrived = arrive(spec, loaded, replace(prints, split="test"), then)
         folder = spec.place / (arrived.folder or references[0].folder)
         tell(arrived, spec.against[0], folder)
-        if arrived.rows.get("new") and not (spec.accept or spec.whole):
-            say(f"next        {then[0]}")
         if failed := failed_gate(spec, arrived):
             raise failed
+        if arrived.rows.get("new") and not (spec.accept or spec.whole):
+            say(f"next        {then}")
         return str(folder)
 
 
-def commands_after(spec: ArrivalsSpec) -> tuple[str, str]:
-    """Return the commands that accept the batch, and that list the reference."""
+def accepting(spec: ArrivalsSpec) -> str:
+    """Return the command that accepts the batch."""
     decisions = None if spec.decisions is True else spec.decisions  # which a command takes by default
-    accepting = replace(spec, accept=True, fresh=False, decisions=decisions).arguments()
-    listing = [spec.against[0], *spec.arguments("workspace")]
-    return shlex.join(["cleansplit", "arrivals", *accepting]), shlex.join(["cleansplit", "reference", "list", *listing])
+    again = replace(spec, accept=True, fresh=False, decisions=decisions)
+    return shlex.join(["cleansplit", "arrivals", *again.arguments()])
 
 
 def tell(arrived: Arrived, reference: str, folder: Place) -> None:
@@ -75,11 +74,10 @@ def tell(arrived: Arrived, reference: str, folder: Place) -> None:
     emit_event("cleansplit.batch.arrived", about, payload=asdict(arrived) | {"said": arrived.in_short})
 
 
-def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: tuple[str, str]) -> Arrived:
+def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) -> Arrived:
     """Compare a batch with references; if requested and no gate fails, add its new rows, or all, to the first.
 
-    It is compared again if somebody else has changed that reference meanwhile. `then` are the commands that its page
-    names: to accept the batch, and to list the reference.
+    It is compared again if somebody else has changed that reference meanwhile. `then` is the command that accepts it.
     """
     key = stages.digest_of([batch.sha256, batch.of])
     while True:
@@ -120,7 +118,7 @@ def judged(spec: ArrivalsSpec, name: str) -> Reference:
 
 
 def compared(
-    spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference], then: tuple[str, str]
+    spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference], then: str
 ) -> Arrived:
     """Compare a batch with references and with itself, and publish the results; they stay until a reference changes."""
     place, decided = spec.place, loaded.decided
@@ -135,6 +133,7 @@ def compared(
         folder=f"{references[0].folder}/batches/{stages.digest_of(key)[:32]}",
         verdicts={one.name: one.version for one in references},
         threshold=rulings[references[0].name].verdict.threshold,
+        then=then,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
         return Arrived(**there["result"])
@@ -152,7 +151,7 @@ def compared(
     if unknown.rows:
         (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
         (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
-    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, then, place)]
+    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, place)]
     return cast(Arrived, collect("decide", deciding)[0])
 
 

@@ -38,6 +38,7 @@ class Arrived:
     folder: str = ""
     verdicts: dict[str, int] = field(default_factory=dict)  # references, with the versions of their verdicts
     threshold: float | None = None
+    then: str = ""  # the command that accepts it
 
     @property
     def in_short(self) -> str:

@@ -45,13 +45,9 @@ def decide(
     shards: Sequence[Shard],
     found: Found,
     inside: SplitDuplicates | None,
-    then: tuple[str, str],
     space: Place,
 ) -> Arrived:
-    """Publish the result of each row of a batch, given the duplicates inside its unknown rows, if there are such.
-
-    `then` are the commands that the page names: to accept the batch, and to list the reference.
-    """
+    """Publish the result of each row of a batch, given the duplicates inside its unknown rows, if there are such."""
 
     def build(target: Place) -> dict[str, Any]:
         others = known_rows(found, space) | (_rows_inside(inside, space) if inside else {})
@@ -65,7 +61,7 @@ def decide(
         arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=len(refused))
         disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
         written = tables.read(target / ARRIVED).to_pylist()
-        disk.write_text(target / PAGE, build_arrived(arrived, written, references, shards, then, space))
+        disk.write_text(target / PAGE, build_arrived(arrived, written, references, shards, space))
         return asdict(arrived)
 
     stage = stages.publish(space / about.folder, {"version": VERSION}, build)
@@ -102,14 +98,9 @@ def _with_result(row: Row, other: Row) -> Row:
 
 
 def build_arrived(
-    arrived: Arrived,
-    rows: Sequence[Row],
-    references: Sequence[Reference],
-    shards: Sequence[Shard],
-    then: tuple[str, str],
-    workspace: Place,
+    arrived: Arrived, rows: Sequence[Row], references: Sequence[Reference], shards: Sequence[Shard], workspace: Place
 ) -> str:
-    """Return the page of a batch, with the first images of each result but new, and their duplicates; see `decide`."""
+    """Return the page of a batch, with the first images of each result but new, and their duplicates."""
     shown = [row for kind in KINDS for row in [row for row in rows if row["result"] == kind][:SHOWN]]
     wanted: dict[str | None, set[str]] = {None: {row["id"] for row in shown}}
     for row in shown:
@@ -120,7 +111,7 @@ def build_arrived(
     }
     uris[None] = _of_batch(shards, wanted[None], bool(references[0].live[0].prints.copies), workspace)
     pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
-    about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED, "then": then}
+    about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED}
     return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)
 
 
