@@ -5,7 +5,7 @@
     P                           RGB
     RGB, YCbCr, CMYK            RGB
     16-bit RGB                  RGB, the higher bytes; identical only at 16 bits
-    any of these with alpha     composed onto white
+    any of these with alpha     composed onto white, or onto black if all pixels would be white
     all else                    refused
 
 A GIF gives its first frame, a JPEG its first image, HEIC its primary one; other files with several images are refused.
@@ -35,6 +35,7 @@ from tasks.storage.copies import COPY_SIDE
 
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # of EXIF
 ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object, in messages of Pillow: it differs between runs
+BECOMES = {"1": "L", "P": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 96, 90
 
@@ -195,11 +196,11 @@ def _converted(image: Image.Image) -> Image.Image:
         gray = image.mode in ("1", "L", "LA", "La")
         layer = image.convert("RGBA")
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        if flat.getcolors(1) and not layer.getchannel("A").getcolors(1):  # of one colour: a white icon is invisible
+            flat = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
         return flat.convert("L" if gray else "RGB")
     if image.mode in ("L", "RGB"):
         return image.copy() if image.readonly else image
-    if image.mode == "1":
-        return image.convert("L")
-    if image.mode in ("P", "CMYK", "YCbCr"):
-        return image.convert("RGB")
+    if image.mode in BECOMES:
+        return image.convert(BECOMES[image.mode])
     raise UnreadableError("unsupported_mode", image.mode)

@@ -174,4 +174,4 @@ def _what_is_wrong(name: str) -> str | None:
 
 
 def _refused(name: str, reason: str) -> DataError:
-    return DataError(f"the image {name!r} {reason}; use --format parquet or --format npz.")
+    return DataError(f"the image {name!r} {reason}; use `cleansplit export --format parquet`.")

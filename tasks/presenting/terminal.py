@@ -49,9 +49,9 @@ def next_step(report: Report, spec: Spec) -> str:
         words = ["review", *spec.arguments("workspace")]
     elif report.drawing is not None or report.rows != report.sanitized.near:
         words = ["apply", f"--link={folder_for(report)}", *spec.arguments("workspace")]
-    elif isinstance(spec, AuditSpec):
+    elif isinstance(spec, AuditSpec) and spec.max_overlap is None:
         words = ["audit", *spec.arguments(), "--max-overlap=0"]
-    elif isinstance(spec, DedupeSpec):
+    elif isinstance(spec, DedupeSpec) and spec.max_duplicates is None:
         words = ["dedupe", *spec.arguments(), "--max-duplicates=0"]
     else:
         words = ["export", "--format=folder", *spec.arguments("workspace")]

@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         "group": pa.string(),
     }
 )
+ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:([/\\]|\Z)")  # paths, on Windows too
 AT_ONCE = 1 << 12  # members to hold as Python objects at a time
 
 
@@ -120,11 +121,7 @@ def together(listings: Iterable[Placed], source: str) -> Listing:
 
 
 def _clean(name: str, source: str) -> str:
-    if (
-        name.startswith(("/", "\\\\"))
-        or (name[:1].isalpha() and name[1:2] == ":")
-        or ".." in name.replace("\\", "/").split("/")
-    ):
+    if ABSOLUTE.match(name) or ".." in name.replace("\\", "/").split("/"):
         raise DataError(f"{source} has the member {name!r}, which points out of the archive; check its origin.")
     text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if not text.isprintable():  # control and bidirectional characters would take effect wherever the name is shown

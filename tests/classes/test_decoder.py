@@ -93,6 +93,17 @@ def test_what_is_transparent_is_white() -> None:
     assert decode(data, reduced=False).image.getpixel((4, 4)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("colour", ["white", "black", (250, 200, 40)])
+def test_an_icon_is_visible_in_any_colour(colour: str | tuple[int, int, int]) -> None:
+    shapes = []
+    for right in (5, 7):
+        icon = Image.new("RGBA", (9, 9), (0, 0, 0, 0))
+        icon.paste(Image.new("RGBA", (right - 2, 4), colour), (2, 2))
+        shapes.append(photograph(saved(icon, "PNG"), reduced=False, side=28))
+    assert shapes[0].digest != shapes[1].digest
+    assert not any(shape.constant for shape in shapes)
+
+
 def test_the_camera_s_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -6,7 +6,8 @@ import pytest
 
 from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
-from tasks.records.rows import PairOverlap
+from tasks.records.rows import PairOverlap, SplitGroups, VariantCount
+from tasks.records.spec import DedupeSpec
 from tasks.vocabulary import SplitName
 
 Found = dict[tuple[SplitName, SplitName], tuple[int, int]]  # duplicates and undecided images of two splits
@@ -59,3 +60,38 @@ def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run
     assert first.startswith("4 pairs of duplicates have different labels")
     assert second.startswith("2 more images are undecided")
     assert last == sentences(Numbers(run), "effect")[-1]
+
+
+@pytest.mark.parametrize(
+    ("near", "held", "outcome", "said"),
+    [
+        (6, 0, "duplicates", "6 of the 120 images are duplicates."),
+        (
+            6,
+            2,
+            "duplicates",
+            "6 of the 120 images are duplicates; 2 more have a duplicate with another label, and stay.",
+        ),
+        (0, 40, "duplicates", "40 of the 120 images have a duplicate with another label, and stay."),
+        (0, 1, "duplicates", "1 of the 120 images has a duplicate with another label, and stays."),
+        (0, 0, "clean", "No duplicates were found among the 120 images."),
+    ],
+)
+def test_the_answer_about_one_set_counts_duplicates_that_stay_for_their_label(
+    run: Report, near: int, held: int, outcome: str, said: str
+) -> None:
+    own = SplitGroups("train", 120, "all pairs", near=near, held=held)
+    numbers = Numbers(replace(run, spec=DedupeSpec(source="x", view="ink"), duplicates=(own,)))
+    assert (sentences(numbers, "outcome"), sentences(numbers, "in_short")) == (
+        [outcome],
+        [said],
+    )
+
+
+def test_an_audit_with_mirrored_duplicates_only_is_not_clean(run: Report) -> None:
+    mirrored = VariantCount("test", "train", "mirrored", 7)
+    numbers = Numbers(replace(with_counts(run, {}), variants=(mirrored,)))
+    assert sentences(numbers, "outcome") == ["mirrored"]
+    assert "7 more test images have a duplicate in train only if mirrored, and stay." in sentences(
+        numbers, "qualifications"
+    )

@@ -98,6 +98,8 @@ def test_the_folder_that_is_named_is_outside_the_source(
         (AuditSpec(root="a b"), "cleansplit audit '--root=a b' --max-overlap=0"),
         (DedupeSpec(source="x"), "cleansplit dedupe --source=x --max-duplicates=0"),
         (RunSpec(), "cleansplit export --format=folder"),
+        (AuditSpec(root="x", max_overlap=0.01), "cleansplit export --format=folder"),
+        (DedupeSpec(source="x", max_duplicates=0.0), "cleansplit export --format=folder"),
     ],
 )
 def test_after_a_clean_run_the_next_command_keeps_it_clean(run: Report, spec: Spec, command: str) -> None:

@@ -109,6 +109,12 @@ def test_a_name_that_points_out_of_the_archive_refuses_it(name: str, tmp_path: P
         write_index(list_members([entry("r/A/1.png"), entry(name)], "source"), Place.of(tmp_path / "i.parquet"))
 
 
+def test_a_colon_after_one_letter_is_part_of_a_name(tmp_path: Path) -> None:
+    write_index(list_members([entry("r/A/a:1.png"), entry("r/b:2/1.png")], "source"), Place.of(tmp_path / "i.parquet"))
+    found = pq.read_table(tmp_path / "i.parquet")
+    assert found["reason"].to_pylist() == [None, None]
+
+
 def test_the_digest_of_a_class_depends_on_its_own_members_in_any_order(tmp_path: Path) -> None:
     one = [entry("r/A/1.png", b"1"), entry("r/A/2.png", b"2"), entry("r/B/1.png", b"3")]
     changed = [*one[:2], entry("r/B/1.png", b"4")]
