@@ -4,7 +4,6 @@ Single steps prepare splits, or sanitize or evaluate the splits of a published r
 """
 
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path  # noqa: TID251  # users open the splits themselves
 from typing import Any, cast
 
@@ -78,7 +77,7 @@ def _each(spec: specs.AuditSpec) -> Benchmarks:
     """
     with timed() as seconds:
         tests = [replace(spec, test=name) for name in spec.tests]
-        indexed = index_sources(spec, list(dict.fromkeys(chain.from_iterable(one.sources.items() for one in tests))))
+        indexed = index_sources(*tests)
         loaded = []
         for one in tests:
             say(f"images of {one.test}")

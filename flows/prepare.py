@@ -1,6 +1,6 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from flows.engine.declare import subflow
@@ -24,6 +24,7 @@ from tasks.vocabulary import Role
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
 AnyPrepareSpec = TypeVar("AnyPrepareSpec", bound=PrepareSpec)
+Indexed = dict[tuple[Role, str], list[Archive]]  # the archives of each source, by its role and name
 
 
 @subflow("prepare splits")
@@ -42,11 +43,12 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
 
     The returned specification has the view and the number of classes of the sources.
     """
-    return load_archives(spec, index_sources(spec, spec.sources.items()))
+    return load_archives(spec, index_sources(spec))
 
 
-def index_sources(spec: SourceSpec, named: Collection[tuple[Role, str]]) -> dict[tuple[Role, str], list[Archive]]:
-    """Fetch sources, given by role and name, and index their members."""
+def index_sources(*specs: SourceSpec) -> Indexed:
+    """Fetch the sources of one or several audits, which read them in the same way, and index their members."""
+    spec, named = specs[0], list(dict.fromkeys(pair for each in specs for pair in each.sources.items()))
     place = spec.place
     columns, links = spec.columns_by_use, spec.follow_links and str(Place.of(spec.follow_links))
     sources = collect("fetch sources", [fetch.submit(role, name, columns, place, links) for role, name in named])
@@ -54,9 +56,7 @@ def index_sources(spec: SourceSpec, named: Collection[tuple[Role, str]]) -> dict
     return dict(zip(named, indexed, strict=True))
 
 
-def load_archives(
-    spec: AnySpec, indexed: Mapping[tuple[Role, str], Sequence[Archive]]
-) -> tuple[AnySpec, LoadedSources]:
+def load_archives(spec: AnySpec, indexed: Indexed) -> tuple[AnySpec, LoadedSources]:
     """Load the indexed sources of a run or an audit class by class; see `load_sources`."""
     place = spec.place
     archives = [archive for named in spec.sources.items() for archive in indexed[named]]

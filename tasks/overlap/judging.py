@@ -107,7 +107,7 @@ def settle_overlap(
         engine=joined.computed_by[0],
         subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
-    said = (f"{d.rows_of} with a duplicate in {d.found_in}: {d.either:,} of {d.rows:,}" for d in overlap.directions)
+    said = (f"{d.rows_of}: {d.either:,} of {d.rows:,} with a duplicate in {d.found_in}" for d in overlap.directions)
     return finished(overlap, stage.reused, "; ".join(said))
 
 

@@ -19,7 +19,8 @@ from tasks.storage.workspace import run_at
 from tasks.vocabulary import UNLABELLED
 
 ENVIRONMENT = ENVIRONMENTS[True]
-PAGE = ENVIRONMENT.get_template("page.html.jinja")  # compiled at import, while a command waits for Prefect
+PAGE = "page.html.jinja"
+ENVIRONMENT.get_template(PAGE)  # compiled at import, while a command waits for Prefect
 MOST = {"members": 100, "refused": 300, "qualifications": 3}  # rows of tables, and sentences, that are shown
 SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
@@ -46,15 +47,12 @@ def build_page(
     `DataError` when a table of the run is damaged or gone.
     """
     numbers = Numbers(report, html=True)
-    style, script = (_asset(name) for name in ("page.css", "page.js"))
     pictures, every = build_gallery(run, report, glyphs)
     members = report.conservation
     if len(members) > MOST["members"]:  # classes with refused members come first
         members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
-    page = PAGE.render(
-        style=style,
-        script=script,
-        policy=_policy(style, script),
+    return render(
+        PAGE,
         report=report,
         numbers=numbers,
         said={macro: [*map(_marked, sentences(numbers, macro))] for macro in SAID},
@@ -72,13 +70,13 @@ def build_page(
         most=MOST,
         history=history,
     )
-    return page + "\n"
 
 
 def render(template: str, **given: Any) -> str:
-    """Return a page without a script."""
-    style = _asset("page.css")
-    return ENVIRONMENT.get_template(template).render(style=style, policy=_policy(style, ""), **given) + "\n"
+    """Return a page with our style; the page of a run has a script, too."""
+    style, script = _asset("page.css"), _asset("page.js") if template == PAGE else ""
+    about = {"style": style, "script": script, "policy": _policy(style, script)}
+    return ENVIRONMENT.get_template(template).render(about | given) + "\n"
 
 
 def as_html(report: Report, page: str) -> str:
