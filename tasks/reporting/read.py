@@ -29,6 +29,8 @@ def read_findings(run: Place) -> Findings:
         found = Findings.of_json((read_manifest(place) or {})["result"]["findings"])
     except (KeyError, TypeError, RecursionError, ValidationError) as error:
         raise DataError(f"{place} is damaged or was written by another version; do the run again.") from error
+    if run.parent.last != "runs":
+        raise DataError(f"{run} is a copy of a run; this needs the run in its workspace, which has the images.")
     if gone := [name for name in found.names if not at(workspace / name).expanded()]:
         raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is missing; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

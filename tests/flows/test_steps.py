@@ -9,7 +9,7 @@ import pytest
 
 from flows.pipeline import evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
-from tasks.exporting.export import export_run
+from tasks.exporting.export import export_run, pull_run
 from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage.place import Place
@@ -69,6 +69,9 @@ def test_prepared_splits_are_found_by_a_run(workspace: Path, sources: dict[str, 
 def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path) -> None:
     with pytest.raises(UsageError, match="run nothing does not exist; give its folder"):
         sanitize(run="nothing", workspace=workspace)
+    pull_run(Place.of(run.run), Place.of(workspace.parent / "pulled"))
+    with pytest.raises(DataError, match="pulled is a copy of a run; this needs the run in its workspace"):
+        sanitize(run=str(workspace.parent / "pulled"), workspace=workspace)
     shutil.rmtree(workspace / "stages" / "splits")
     with pytest.raises(DataError, match=r"was made from .*splits.*, which is missing; do the run again"):
         sanitize(run=run.run.name, workspace=workspace)
