@@ -101,8 +101,9 @@ def apply(
         building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
         counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
         shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
-        print(f"{counted(len(steps), 'file')} would be {done} to {out}; the largest folders are", file=sys.stderr)
-        print(f"{''.join(shown)}Dry run: nothing was changed. Add --execute.", file=sys.stderr)
+        most = f"; the largest folders are\n{''.join(shown)}" if steps else ".\n"
+        print(f"{counted(len(steps), 'file')} would be {done} to {out}{most}", end="", file=sys.stderr)
+        print("Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
         return
     if move:

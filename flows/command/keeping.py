@@ -95,7 +95,7 @@ def export(
     found = read_findings(folder) if report.kind == "photographs" else None
     for place in export_run(folder, format, Place.of(target), report.classes, found):
         files = [place / name for name in at(place).files_below()] if at(place).is_folder() else [place]
-        print(f"{place.last} {sum(at(file).size() for file in files) / 1e3:,.0f} kB", file=sys.stderr)
+        print(f"{place.last} {-(-sum(at(file).size() for file in files) // 1000):,} kB", file=sys.stderr)
     print(target)
 
 

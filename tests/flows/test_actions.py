@@ -19,6 +19,7 @@ from tasks.records import Report
 from tasks.reporting.read import read_findings
 from tasks.storage import tables
 from tasks.storage.place import Place
+from tests import plain
 from tests.build import ROOT, glyphs, members_of, png, write_folder, write_tar
 from tests.flows.test_cli import here, refused
 from tests.plain import audit, dedupe
@@ -109,6 +110,13 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     again = here(*run, "--move", "gone", "--execute")
     assert again.returncode == 0, again.stderr
     assert f"moved 0 files; {len(GOES)} had been moved before" in again.stderr
+
+
+def test_a_dry_run_without_files_to_move_names_no_folders(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "set", {f"a/{i}.png": png(image) for i, image in enumerate(glyphs(8, seed=3))})
+    found = plain.dedupe(source=str(source), workspace=tmp_path / "w")
+    told = here("apply", str(found.run), "--move", str(tmp_path / "gone"))
+    assert f"0 files would be moved to {tmp_path / 'gone'}.\nDry run: nothing was changed." in told.stderr
 
 
 @pytest.mark.usefixtures("prefect_server")
