@@ -6,8 +6,8 @@ import pytest
 
 from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
-from tasks.records.rows import PairOverlap, SplitGroups, VariantCount
-from tasks.records.spec import DedupeSpec
+from tasks.records.rows import PairOverlap, SharedRows, SplitGroups, VariantCount
+from tasks.records.spec import AuditSpec, DedupeSpec
 from tasks.vocabulary import SplitName
 
 Found = dict[tuple[SplitName, SplitName], tuple[int, int]]  # duplicates and undecided images of two splits
@@ -95,3 +95,16 @@ def test_an_audit_with_mirrored_duplicates_only_is_not_clean(run: Report) -> Non
     assert "7 more test images have a duplicate in train only if mirrored, and stay." in sentences(
         numbers, "qualifications"
     )
+
+
+def test_an_audit_whose_splits_share_groups_is_not_clean(run: Report) -> None:
+    shared = SharedRows("test", "train", rows=120, shared=7, duplicates=0, undecided=0)
+    numbers = Numbers(replace(with_counts(run, {}), spec=AuditSpec(root="x", view="ink"), shared_groups=(shared,)))
+    assert sentences(numbers, "outcome") == ["shared groups"]
+
+
+def test_copies_that_train_repeats_are_not_called_usual(run: Report) -> None:
+    leaking = with_counts(run, {("test", "train"): (6, 0)})
+    said = sentences(Numbers(replace(leaking, verdict=replace(run.verdict, expected=0.4))), "qualifications")
+    assert any("40.0 % of train images have a near-duplicate" in sentence for sentence in said)
+    assert not any("without a leak" in sentence for sentence in said)
