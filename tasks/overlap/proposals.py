@@ -10,7 +10,7 @@ from itertools import repeat
 
 import numpy as np
 
-from tasks.arrays import Floats, RowNumbers
+from tasks.arrays import RowNumbers
 from tasks.kernel import compiled
 from tasks.overlap.candidates import HEAVY, Signed, Sorted, met
 from tasks.overlap.complete import AFFORDABLE
@@ -23,7 +23,6 @@ from tasks.threads import several_threads
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
-JOINED = 4  # multiple of all candidates: pairs of MinHash to merge at a time
 SIGNED, AT_ONCE = 8192, 250_000  # rows of a thread, and patterns with keys in memory: 100 MB for 96 bands
 SORTED = 16  # bands with sorted keys in memory: 30 MB
 
@@ -109,16 +108,14 @@ class Side:
 def _with_met(best: Nearest, own: Side, others: Side, keys: Sequence[Sorted]) -> Nearest:
     """Return the best of these and of the patterns of the other side that have a key of a row in any of its bands."""
     need = np.maximum(least_shared(round(100 * FLOOR), own.signed.patterns.length), 1)  # empty patterns share nothing
-    (a, b), waiting = (own.signed.counts, others.signed.counts), list[tuple[RowNumbers, RowNumbers, Floats]]()
+    a, b = own.signed.counts, others.signed.counts
     for there in keys:
         mine = own.signed.sorted_by(there.band)
         for pairs in met(mine, there, need, _meet(best, own, mine, others, there, need)):
             row, similarity = own.number[pairs.first], pairs.shared / (a[pairs.first] + b[pairs.second] - pairs.shared)
             good = (others.group[pairs.second] != own.group[pairs.first]) & (similarity >= best.similarity[row, -1])
-            waiting.append((row[good], others.number[pairs.second[good]], similarity[good]))
-            if sum(len(found[0]) for found in waiting) > JOINED * best.row.size:
-                best, waiting = best.joined(*map(np.concatenate, zip(*waiting, strict=True))), []
-    return best.joined(*map(np.concatenate, zip(*waiting, strict=True))) if waiting else best
+            best = best.joined(row[good], others.number[pairs.second[good]], similarity[good])
+    return best
 
 
 def _meet(best: Nearest, own: Side, mine: Sorted, others: Side, there: Sorted, need: Counts) -> Words | None:
