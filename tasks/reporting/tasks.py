@@ -11,6 +11,7 @@ from tasks.records import Benchmarks, Findings, Report
 from tasks.records.naming import name_of
 from tasks.reporting.assemble import assemble
 from tasks.reporting.history import remember
+from tasks.reporting.write import write_benchmarks, write_run
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
@@ -31,8 +32,6 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
     report = replace(assembled, run=disk.named(folder))
 
     def build(target: Place) -> dict[str, Any]:
-        from tasks.reporting.write import write_run  # imports matplotlib, which a reused run does not need
-
         write_run(found, report, workspace, target)
         return {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -57,8 +56,6 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
 @stage_task("publish the benchmarks")
 def publish_benchmarks(reports: Sequence[Report], workspace: Place) -> Benchmarks:
     """Write the page of several benchmarks, and the list of the train images that they share."""
-    from tasks.reporting.write import write_benchmarks  # imports matplotlib, as above
-
     about = {"version": VERSION, "runs": [report.run.name for report in reports]}
     sources = [source for report in reports for source in report.spec.sources.values()]
     folder = workspace / "benchmarks" / f"{name_of(sources)}-{stages.digest_of(about)[:10]}"
