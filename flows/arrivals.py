@@ -23,14 +23,12 @@ from tasks.overlap.judging import group_duplicates, settle_overlap
 from tasks.overlap.tasks import look_up
 from tasks.records import Joined, LoadedSources, Prints, Ruling, SplitPair
 from tasks.records.references import Arrived, Reference, Segment, commit, read_reference, require_intact
-from tasks.records.spec import DedupeSpec
-from tasks.records.spec_searching import ArrivalsSpec
+from tasks.records.spec_searching import ArrivalsSpec, DedupeSpec
 from tasks.reporting.arrived import decide
 from tasks.reporting.gates import failed_gate
 from tasks.reporting.read import PAGE
 from tasks.splits.tasks import take_whole
-from tasks.storage import stages
-from tasks.storage.place import Place
+from tasks.storage import Place, stages
 from tasks.storage.workspace import in_use
 
 GROWTH = 10  # a verdict is renewed when the rows have changed by more than a tenth

@@ -17,7 +17,6 @@ from tasks.records import Batch, Compared, Evaluation, Measured, Sanitized, Scor
 from tasks.records.spec import TrainedSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables
-from tasks.storage.stages import Stage
 from tasks.storage.started import advance
 
 SCORES = TypeAdapter(list[list[Score]])  # one list per training
@@ -82,7 +81,7 @@ def measure_effects(
 
 
 def _scores(
-    batch: Batch, built: Sequence[Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
+    batch: Batch, built: Sequence[stages.Stage], sanitized: Sanitized, compared: Compared, seed: int, workspace: Place
 ) -> dict[str, Any]:
     removed = tables.read(workspace / sanitized.removed)
     of_splits = []

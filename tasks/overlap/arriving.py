@@ -27,11 +27,8 @@ from tasks.records.overlaps import CHAINED, PRINTS
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Segment
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.stage_task import finished, stage_task
-from tasks.storage import disk, stages, tables
+from tasks.storage import Place, at, disk, stages, tables
 from tasks.storage.copies import Copies
-from tasks.storage.place import Place
-from tasks.storage.stages import Stage
-from tasks.storage.stores import at
 
 VERSION, AT_ONCE = 2, 10_000  # gray copies, 40 MB
 
@@ -140,6 +137,6 @@ def _write(table: pa.Table, changed: dict[str, RowNumbers], prints: Prints, targ
     return {"rows": len(table)} | write_images(target, prints.length, photographs=bool(prints.copies))
 
 
-def _prints(batch: Prints, stage: Stage) -> Prints:
+def _prints(batch: Prints, stage: stages.Stage) -> Prints:
     name, copies = stage.folder.name, (f"{stage.folder.name}/{COPIES}",) if batch.copies else ()
     return replace(batch, split="train", folder=name, sha256=(name,), copies=copies, **stage.result)

@@ -15,11 +15,9 @@ from pydantic.dataclasses import dataclass
 from tasks.errors import DataError
 from tasks.records.inputs import Reading
 from tasks.records.overlaps import Overlap, Prints, Ruling
-from tasks.storage import disk
+from tasks.storage import Place, at, disk
 from tasks.storage.manifests import sealed, unsealed
-from tasks.storage.place import Place
 from tasks.storage.stages import damaged_files
-from tasks.storage.stores import at
 
 FOLDER = "references"
 ARRIVED = "arrived.parquet"  # the result of each row of a batch

@@ -21,10 +21,9 @@ from tasks.records import Prints, Shard, SplitDuplicates
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
 from tasks.reporting.read import PAGE, REPORT
 from tasks.stage_task import finished, stage_task
-from tasks.storage import disk, stages, tables
+from tasks.storage import Place, disk, stages, tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
-from tasks.storage.place import Place
 from tasks.vocabulary import UNLABELLED
 
 VERSION = 1

@@ -20,7 +20,6 @@ from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, secret, stage_task
 from tasks.storage import Place, at, disk, stages
-from tasks.storage.stages import Stage
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
 
@@ -83,7 +82,7 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
     return {"parts": parts, "bytes": members.bytes}
 
 
-def _record(source: Source, opened: Opened, stage: Stage, part: dict[str, Any]) -> Archive:
+def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str, Any]) -> Archive:
     pieces, inside = tuple(Piece(**piece) for piece in part["pieces"]), part["root"]
     size = stage.result["bytes"] if source.bytes is None else source.bytes
     if opened.files and (sets := [piece.class_name for piece in pieces if piece.class_name.startswith(SET)]):

@@ -20,7 +20,6 @@ from tasks.splits.sanitize import SANITIZED, write_sanitized
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages
 from tasks.storage.image_files import read_ids
-from tasks.storage.stages import Stage
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 VERSION = 6
@@ -101,20 +100,20 @@ def take_splits(shards: Sequence[Shard], workspace: Place) -> Splits:
     return _finished(shards, _write(shards, {}, lambda: take_all(class_ranges(shards)), workspace))
 
 
-def _write(shards: Sequence[Shard], how: dict[str, Any], rows: Callable[[], Rows], workspace: Place) -> Stage:
+def _write(shards: Sequence[Shard], how: dict[str, Any], rows: Callable[[], Rows], workspace: Place) -> stages.Stage:
     return _stage(shards, how, lambda to: write_splits(shards, rows(), _classes(shards), workspace, to), workspace)
 
 
 def _stage(
     shards: Sequence[Shard], how: dict[str, Any], build: Callable[[Place], dict[str, Any]], workspace: Place
-) -> Stage:
+) -> stages.Stage:
     """Find or write the splits; `how` is everything besides the shards that determines the rows."""
     origin = {"shards": [[shard.role, shard.sha256] for shard in shards], "classes": _classes(shards)}
     inputs = {"version": VERSION, **origin, **how}
     return stages.stage(workspace, "splits", inputs, build)
 
 
-def _finished(shards: Sequence[Shard], stage: Stage, mixed: bool = False, **more: Any) -> Any:
+def _finished(shards: Sequence[Shard], stage: stages.Stage, mixed: bool = False, **more: Any) -> Any:
     roles = set() if mixed else {shard.role for shard in shards}
     splits: dict[SplitName, Drawn] = {}
     for name in SPLITS:
