@@ -151,6 +151,8 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
     decide = f"`cleansplit review {run}` decides them, and "
     then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
+    if isinstance(worst, SplitGroups) and worst.held:
+        then = f"{worst.held:,} stay for their label, and `cleansplit review {run}` asks which label is wrong"
     if isinstance(worst, SharedRows):
         decide, then = "", "`cleansplit split` with the same --group-by divides no group"
     elif judged := report.judged:

@@ -85,6 +85,8 @@ def test_a_gate_counts_what_stays_for_its_label_alone(alone: Report, tmp_path: P
     done = here("dedupe", source, "--workspace", str(tmp_path / "w"), "--max-duplicates", "0.02")
     assert done.returncode == 4
     assert "21 of 61 images (34.43 %) are duplicates, more than the 2 % allowed" in done.stderr
+    assert "20 stay for their label, and `cleansplit review " in done.stderr
+    assert "1 of the 61 images is a duplicate; 20 more have a duplicate with another label, and stay." in done.stderr
 
 
 def test_apply_leaves_what_is_to_be_reviewed_and_says_how_many(alone: Report, tmp_path: Path) -> None:
