@@ -134,16 +134,12 @@ def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:
         size = _number(block[124:136])
         if size is None:
             return  # a bad header: tarfile stops here, and _check_end reports it
-        is_extended = block[156] in EXTENDED_HEADERS
-        if size < 0 or (size > LARGEST and not is_extended):
-            raise DataError(f"{called} has a bad header at byte {position:,}; fetch it again.")
+        is_extended, has_records = block[156] in EXTENDED_HEADERS, block[156] in b"xgX"
+        fits = 0 <= size <= (MAX_EXTENDED_HEADER if is_extended else LARGEST)
+        if not fits or (has_records and not _are_records(read_at(file, position + BLOCK, size))):
+            raise DataError(f"{called} has a bad header at byte {position:,}, with a size of {size:,}; fetch it again.")
         if not is_extended:
             return
-        has_records = block[156] in b"xgX"
-        if size > MAX_EXTENDED_HEADER or (has_records and not _are_records(read_at(file, position + BLOCK, size))):
-            raise DataError(
-                f"{called} has a bad extended header of {size:,} bytes at byte {position:,}; fetch it again."
-            )
         position += BLOCK + -(-size // BLOCK) * BLOCK
     raise DataError(f"{called} has more than {MAX_HEADERS} extended headers for one member; it is not an image set.")
 

@@ -49,9 +49,7 @@ def decompress(source: Place, target: Place, packing: str) -> str:
                 refuse_bomb(source, written, compressed)
                 out.write(chunk)
                 digest.update(chunk)
-    except EOFError as error:
-        raise DataError(f"{source} ends in the middle of its {packing} stream; fetch it again.") from error
-    except (OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
+    except (EOFError, OSError, IsalError, lzma.LZMAError) as error:  # type: ignore[misc]  # its stub says an instance
         if getattr(error, "errno", None) is not None:
             raise  # an error of the device, not of the content
         raise DataError(f"{source} is damaged {packing} ({error}); fetch it again.") from error

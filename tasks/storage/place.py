@@ -27,14 +27,10 @@ class Place:
         Raises `UsageError` for an address with more than a bucket and a name, and for a name that is not UTF-8.
         """
         if address := address_in(path):
-            if public_name(address) != address:
-                raise UsageError(
-                    f"{public_name(address)}: an address in a bucket may not have credentials, ? or #; set credentials "
-                    "in the environment."
-                )
-            bucket, *parts = address.removeprefix(IN_BUCKET).split("/")
-            if not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
-                raise UsageError(f"{address} is not an address in a bucket; use one such as s3://bucket/prefix.")
+            shown, (bucket, *parts) = public_name(address), address.removeprefix(IN_BUCKET).split("/")
+            if shown != address or not re.fullmatch(r"[\w.-]+", bucket, re.ASCII) or {"", ".", ".."} & set(parts):
+                how = "an address in a bucket is like s3://bucket/prefix; set credentials in the environment"
+                raise UsageError(f"{shown}: {how}.")
             return cls(address)
         own = absolute(path)
         refuse_other_encodings(own)

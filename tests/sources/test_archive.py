@@ -114,7 +114,7 @@ def test_a_huge_extended_header_is_refused_before_it_is_read(tmp_path: Path) -> 
         info = tarfile.TarInfo("root/A/a.png")
         info.pax_headers = {"comment": "x" * (1 << 20)}
         tar.addfile(info, io.BytesIO())
-    with pytest.raises(DataError, match="extended header of 1,0"):
+    with pytest.raises(DataError, match="bad header at byte 0, with a size of 1,0"):
         names(tmp_path / "pax.tar")
 
 
@@ -124,7 +124,7 @@ def test_a_size_that_only_tarfile_can_read_hides_no_extended_header(tmp_path: Pa
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     (tmp_path / "pax.tar").write_bytes(bytes(header) + bytes(2048))
-    with pytest.raises(DataError, match="extended header of 629,145,600 bytes"):
+    with pytest.raises(DataError, match="bad header at byte 0, with a size of 629,145,600"):
         names(tmp_path / "pax.tar")
 
 

@@ -60,7 +60,7 @@ FILE = header(b"A/a.png", octal(3)) + padded(b"abc")
         (pax(record(b"size", b"-512")), "a bad header at byte 0"),
         (pax(record(b"GNU.sparse.map", b"a,b"), record(b"GNU.sparse.size", b"zz")), "not a readable tar"),
         (pax(record(b"GNU.sparse.major", b"1"), record(b"GNU.sparse.minor", b"0")), "not a readable tar"),
-        (pax(b"1" * 60_000), "a bad extended header of 60,000 bytes at byte 0"),
+        (pax(b"1" * 60_000), "a bad header at byte 0, with a size of 60,000"),
     ],
     ids=["pax", "global", "names", "62", "63", "pax 62", "pax 70", "negative", "map", "sparse", "digits"],
 )
