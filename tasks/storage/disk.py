@@ -38,8 +38,8 @@ def storage_errors(place: Place) -> Iterator[None]:
         if error.errno is None or error.errno not in TROUBLE:
             raise
         where, why = error.filename or place, CLEARER.get(error.errno, os.strerror(error.errno).lower())
-        heals = error.errno in HEALS
-        raise StorageError(f"cannot use {where}: {why}; fix that or choose another --workspace.", heals) from error
+        said = f"cannot use {where}: {why}; fix that, or choose another source or --workspace."
+        raise StorageError(said, error.errno in HEALS) from error
 
 
 def path_of(place: Place) -> Path:

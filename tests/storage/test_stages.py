@@ -103,7 +103,7 @@ def test_storage_trouble_is_one_sentence(tmp_path: Path, number: int) -> None:
     def fail(target: Place) -> dict[str, Any]:
         raise OSError(number, os.strerror(number), str(target))
 
-    with pytest.raises(StorageError, match=r"cannot use .*; fix that or choose another --workspace"):
+    with pytest.raises(StorageError, match=r"cannot use .*; fix that, or choose another source or --workspace"):
         stage(tmp_path, {}, fail)
 
 
