@@ -1,7 +1,4 @@
-"""The complete flows: sources -> splits -> their overlap -> sanitized splits -> report; two of them also train.
-
-Single steps prepare splits, or sanitize or evaluate the splits of a published run with other settings.
-"""
+"""The complete flows: sources -> splits -> their overlap -> sanitized splits -> report; and single steps of them."""
 
 from dataclasses import replace
 from pathlib import Path  # noqa: TID251  # users open the splits themselves

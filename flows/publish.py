@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from prefect import artifacts
@@ -129,12 +130,10 @@ def _last(report: Report, workspace: Place) -> Report | None:
     asked = report.to_json()["spec"]
     for name in reversed(read_history(workspace)["run"].to_pylist()):
         if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
-            try:
+            with suppress(DataError):  # it was removed, or another version wrote it
                 last = read_report(workspace / "runs" / name)
-            except DataError:  # it was removed, or another version wrote it
-                continue
-            if last.to_json()["spec"] == asked:
-                return last
+                if last.to_json()["spec"] == asked:
+                    return last
     return None
 
 

@@ -30,13 +30,10 @@ TOGETHER = {
     f"PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_{name}": value
     for name, value in (("READ_BATCH_SIZE", "100"), ("BATCH_SIZE", "100"), ("FLUSH_INTERVAL", "1"))
 }
-SERVICES = (  # disabled, since they cost a second: nobody schedules, cancels or looks at events here
-    "CANCELLATION_CLEANUP", "EVENT_LOGGER", "EVENT_PERSISTER", "FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS",
-    "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
-)  # fmt: skip
 ROLE = {
     **TOGETHER,
-    **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in SERVICES},
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",  # nobody looks at events here, which cost a second
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     ADDRESS: "",
     "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "",  # no page in a browser may read its answers
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # registering takes half a second

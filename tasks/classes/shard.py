@@ -1,7 +1,4 @@
-"""Decode the members of a part into a Parquet shard, and list the unreadable ones.
-
-``samples.parquet`` has a few images of each class for figures, as files of the source and decoded.
-"""
+"""Decode the members of a part into a Parquet shard, and list the unreadable ones."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -117,7 +114,7 @@ def require_images(archives: Sequence[Archive], shards: Sequence[Shard], workspa
 def _write_samples(
     members: Members, index: pa.Table, images: Images, reading: Reading, photographs: Place, target: Place
 ) -> None:
-    """Write a few images of each class, evenly spaced by name.
+    """Write a few images of each class for figures, evenly spaced by name.
 
     Their ``file`` is the file in the source or, for photographs, a thumbnail from the table `photographs`; their
     ``gray`` is the input of models. `index` has the rows of the images.

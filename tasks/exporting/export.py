@@ -1,7 +1,4 @@
-"""Export the splits of a published run in a format of the command `export`, or copy the folder of a run.
-
-Files are written one row group at a time into a folder under a temporary name, which is then renamed.
-"""
+"""Export the splits of a published run in a format of the command `export`, or copy the folder of a run."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence

@@ -142,10 +142,7 @@ def _counts(numbers: Numbers, pair: PairOverlap) -> dict[str, str]:
 def tables_of(
     numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS), comparisons: Sequence[Comparison] = tuple(COMPARISONS)
 ) -> list[tuple[str, TableRows]]:
-    """Return the tables of a report with their titles; rows and overlap come first, and a single set has only groups.
-
-    See `accuracy_rows` and `effect_rows` for the parameters.
-    """
+    """Return the tables of a report with their titles: first rows and overlap, or of a single set its groups."""
     alone = numbers.report.alone
     tables = [
         ("Rows", [] if alone else split_rows(numbers)),

@@ -37,13 +37,11 @@ def folder() -> Path:
 def content(sha256: str, size: int) -> Path | None:
     """Return the local file of a content, if there is one."""
     path = folder() / "files" / sha256
-    try:
-        if path.stat().st_size != size:  # truncated when the machine lost power
-            return None
-        os.utime(path)
-    except FileNotFoundError:
-        return None
-    return path
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size == size:  # it is truncated if the machine lost power
+            os.utime(path)
+            return path
+    return None
 
 
 def fetch(pieces: Iterable[bytes], sha256: str, name: str) -> Path:

@@ -1,7 +1,4 @@
-"""Choose the store of a place: this machine, a bucket, or a workspace in a bucket.
-
-A source in a bucket is listed, and read in ranges without a local copy.
-"""
+"""Choose the store of a place: this machine, a bucket, or a workspace in a bucket."""
 
 import glob
 import io
@@ -89,7 +86,7 @@ class Disk(Store):
 
 
 class Bucket(Store):
-    """An object of a bucket, or the objects whose keys start with the name of a folder."""
+    """An object of a bucket, or the objects below the name of a folder, which are read without a local copy."""
 
     def local(self) -> Path:
         return disk.path_of(self.place)  # raises
