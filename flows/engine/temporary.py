@@ -105,8 +105,9 @@ class Temporary:
         patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
         connection = HTTPConnection(HOST, self._port, timeout=max(patience, 0.001))
         try:
-            connection.request("GET", "/api/health")
-            connection.getresponse()
+            with contextlib.closing(connection):
+                connection.request("GET", "/api/health")
+                connection.getresponse()
         except TimeoutError as error:
             raise ServerError(
                 f"Prefect's temporary server did not start within {patience:g} seconds; set {PATIENCE} higher, "
@@ -117,8 +118,6 @@ class Temporary:
                 f"Prefect's temporary server ended with code {self.process.wait()}: {self._last_words()}. "
                 f"Start a server and name it in {ADDRESS}."
             ) from error
-        finally:
-            connection.close()
 
     def _end_with_server(self) -> None:
         """End the process of a command when the server has died: Prefect would try to reach it for minutes."""

@@ -36,15 +36,12 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     with guarded() as guard:
         count = SAMPLED // len(archives)
         for name, data in chain.from_iterable(_sample(archive, count, workspace) for archive in archives):
-            try:
-                image = guard.read(data, spec.side, name=name)
-            except UnreadableError:
-                continue
             with suppress(UnreadableError):
+                image = guard.read(data, spec.side, name=name)
+                shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
+                sizes.add((image.width, image.height))
                 filtered_rows(data, spec.side)
                 small_pngs += 1
-            shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
-            sizes.add((image.width, image.height))
     share = float(np.median(shares or [0.0]))
     is_ink = share >= INK_FROM and len(sizes) <= 1
     chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"

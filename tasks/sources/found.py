@@ -34,9 +34,7 @@ class Held:
         self.source, self.images = source, Counter[str]()
         self.files: list[str] = []
         self.others: list[tuple[str, str]] = []
-        for entry in listing.entries():
-            if is_metadata(entry.name):
-                continue
+        for entry in (entry for entry in listing.entries() if not is_metadata(entry.name)):
             if entry.kind != "file":
                 self.others.append((entry.kind, entry.name))
             elif posixpath.splitext(entry.name)[1].lower() in IMAGE_ENDINGS:

@@ -59,10 +59,8 @@ def _signs(files: Sequence[Place], target: Place) -> str:
     for packed, split in ((of_train, "train"), (of_test, "test")):
         disk.make_folder(target / split)
         with at(packed).reading() as file, zipfile.ZipFile(file) as archive:
-            for member in archive.namelist():
+            for member in (name for name in archive.namelist() if name.endswith(".ppm")):
                 folder, picture = posixpath.split(member)
-                if not picture.endswith(".ppm"):
-                    continue
                 label = int(posixpath.basename(folder)) if split == "train" else classes[picture]
                 path = f"{split}/{label:05d}-{picture}"
                 disk.write_bytes(target / path, archive.read(member))

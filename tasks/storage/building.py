@@ -66,10 +66,8 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
             remove(folder)
         rename(building, folder)
         _sync(path_of(folder.parent))
-    except BaseException:
-        _drop(building)
-        raise
     finally:
+        _drop(building)  # unless it was renamed
         _unfinished.discard(building)
 
 
@@ -106,16 +104,12 @@ def lock_of(place: Place) -> Place:
 def held(place: Place) -> Iterator[tuple[bool, Callable[[], None]]]:
     """Hold a lock file while the block runs; yield whether it is exclusive, and a function that shares it."""
     # Others may write to the folder, so the path may be a symlink planted by another user.
-    descriptor = os.open(path_of(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with os.fdopen(os.open(path_of(place), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "rb+") as file:
+        alone = False
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             alone = True
-        except BlockingIOError:
-            alone = False
-        yield alone, lambda: fcntl.flock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
+        yield alone, lambda: fcntl.flock(file, fcntl.LOCK_SH)
 
 
 def _drop(building: Place) -> None:
