@@ -70,8 +70,9 @@ def test_of_duplicates_with_different_labels_dedupe_removes_neither(alone: Repor
 
 
 def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
-    said = "20 pairs of duplicates have different labels, so one label of each is probably wrong; "
-    said += f"`cleansplit review {alone.run.name}` shows them. 1 of the 61 images is a duplicate of one that stays"
+    said = "20 pairs of duplicates have different labels: one label of a pair is wrong, unless its images are "
+    said += f"look-alikes; `cleansplit review {alone.run.name}` shows them. "
+    said += "1 of the 61 images is a duplicate of one that stays"
     assert f"## {said}" in (alone.run / "README.md").read_text()
     page = (alone.run / "report.html").read_text()
     assert f"<code><bdi>cleansplit review {alone.run.name}</bdi></code>" in page
