@@ -102,8 +102,7 @@ def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
     measuring, images = [find_baseline.submit(spec, joined, spec.place)], joined[0].pair.first.images
     work = [min(PICTURES, images // 4)] if spec.compared_by.on_pixels else ()
     (baseline,) = collect("measure the baseline", measuring, work, "images")
-    judging = judge_twins.submit(spec, joined, baseline, spec.place)
-    ruling = cast(Ruling, collect("judge matches", [judging])[0])
+    ruling = cast(Ruling, collect("judge matches", [judge_twins.submit(spec, joined, baseline, spec.place)])[0])
     if ruling.verdict.warning:
         say(ruling.verdict.warning)
     return ruling

@@ -37,8 +37,7 @@ def public_name(source: str) -> str:
     scheme, separator, rest = source.partition("://")
     if not separator:
         return source
-    address = re.split(r"[?#]", rest, maxsplit=1)[0]
-    place, slash, path = address.partition("/")
+    place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme.lower()}://{place.rpartition('@')[2]}{slash}{path}"
 
 

@@ -21,8 +21,7 @@ def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> Row
     graph = coo_array((np.ones(len(first), np.bool_), (first, second)), shape=(count, count))
     labels = connected_components(graph, directed=False)[1]
     _, start, group = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(start))
-    return order[group].astype(np.int64)
+    return np.argsort(np.argsort(start))[group].astype(np.int64)
 
 
 def first_with(keys: RowNumbers) -> RowNumbers:

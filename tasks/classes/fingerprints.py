@@ -102,16 +102,14 @@ def write_in_full(part: Part, ids: pa.Array, side: int, workspace: Place, target
         for row, data in Members(workspace.locate(part.location), part.columns).read(index.filter(wanted)):
             with suppress(UnreadableError):  # if it is too costly in full, only equal coding makes it identical
                 digests[row] = guard.read(data, side, reduced=False, name=names[row]).digest
-    found = pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS)
-    tables.write(found, target)
+    tables.write(pa.table([pa.array(names, pa.string()), pa.array(digests, pa.binary(16))], schema=DIGESTS), target)
 
 
 def write_corrected(shards: Sequence[Shard], in_full: Iterable[str], workspace: Place, target: Place) -> dict[str, int]:
     """Write the photographs with a wrong digest, each with its digest in the tables `in_full`; return their number."""
     known = _known(shards, workspace, ["id", "md5", "coded"])
     full = pa.concat_tables([DIGESTS.empty_table(), *(tables.read(workspace / name) for name in in_full)])
-    at = pc.index_in(full["id"], value_set=known["id"].combine_chunks())
-    before = known.take(at)
+    before = known.take(pc.index_in(full["id"], value_set=known["id"].combine_chunks()))
     right = pc.coalesce(full["md5"], before["coded"])
     same_pixels = pa.table({"md5": before["md5"], "right": right}).group_by(["md5", "right"]).aggregate([])
     wrong = pc.or_(

@@ -76,8 +76,7 @@ def as_glyphs(index: pa.Table) -> pa.Table:
         (pc.or_(no_name, no_png), "ignored", "not_png_name"),
     ):
         for name, value in (("outcome", outcome), ("reason", reason)):
-            column = pc.if_else(where, value, index[name])
-            index = index.set_column(index.column_names.index(name), name, column)
+            index = index.set_column(index.column_names.index(name), name, pc.if_else(where, value, index[name]))
     return index
 
 

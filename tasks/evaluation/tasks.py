@@ -75,8 +75,7 @@ def measure_effects(
     models = [(evaluation.training, evaluation.folder) for evaluation in evaluations]
     about = {"version": 6} | _about(models, measured.sanitized, compared, spec)
     stage = stages.stage(workspace, "effects", about, lambda _: measure(*asked))
-    found = FOUND.validate_python(stage.result["found"])
-    record = Trained(tuple(evaluations), *found, stage.folder.name, compared)
+    record = Trained(tuple(evaluations), *FOUND.validate_python(stage.result["found"]), stage.folder.name, compared)
     return finished(record, stage.reused, f"{len(record.effects)} comparisons of {len(evaluations)} trained models")
 
 

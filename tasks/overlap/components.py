@@ -36,8 +36,7 @@ def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[
         groups = groups_of(len(one), [(duplicates.first, duplicates.second)])
         return groups, groups
     i, j = same_images(one.digests, two.digests)
-    links = [(duplicates.first, duplicates.second + len(one)), (i, j + len(one))]
-    groups = groups_of(len(one) + len(two), links)
+    groups = groups_of(len(one) + len(two), [(duplicates.first, duplicates.second + len(one)), (i, j + len(one))])
     return groups[: len(one)], groups[len(one) :]
 
 

@@ -99,8 +99,7 @@ def _judge_kinds(
         percent = own_percent(rows, pool)
         if percent and is_common(int((random >= percent / 100).sum()), len(random)):
             percent = None
-        share = None if percent is None else percent / 100
-        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), share))
+        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), None if percent is None else percent / 100))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
             known[p] |= wrong is not None

@@ -127,8 +127,7 @@ def _half(deviation: float) -> Pixels:
 
 @cache
 def _smoothing(side: int, deviation: float) -> Pixels:
-    weights = gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=TRUNCATED)
-    return weights.astype(np.float32)
+    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=TRUNCATED).astype(np.float32)
 
 
 @cache

@@ -87,8 +87,7 @@ def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
         seen = np.empty((len(gray), SIDE, SIDE), np.uint8)
         kernel.seen(np.ascontiguousarray(gray), len(gray), down, across, down[0].size if len(down) > 1 else 0, seen)
         return seen
-    small = np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))
-    return np.rint(small).astype(np.uint8)
+    return np.rint(np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))).astype(np.uint8)
 
 
 def _weights(scale: Floats, shift: Floats, side: int) -> NDArray[np.float32]:

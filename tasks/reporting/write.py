@@ -28,8 +28,7 @@ from tasks.vocabulary import SPLITS
 
 def write_run(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     """Write report.json, raw and sanitized splits as Parquet, tables of removed and refused rows, and a README."""
-    content = json.dumps(report.to_json(), indent=1, ensure_ascii=False)
-    disk.write_text(target / REPORT, content + "\n")
+    disk.write_text(target / REPORT, json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
     with ThreadPoolExecutor(1) as pool:  # drawing mostly waits for files and compression
         drawing = pool.submit(write_figures, found, report, workspace, target / "figures")
         _write_tables(found, report, workspace, target)

@@ -87,8 +87,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | None
     """Return the bytes of a member that `zipfile` would unpack without a limit, cut at its stated size."""
     file: Any = archive.fp
     file.seek(member.header_offset)
-    header = file.read(LOCAL_HEADER.size)
-    *_, name, extra = LOCAL_HEADER.unpack(header)
+    *_, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     file.seek(name + extra, io.SEEK_CUR)
     packed = file.read(min(member.compress_size, MAX_PACKED))
     if member.compress_type == zipfile.ZIP_BZIP2:

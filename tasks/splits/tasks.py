@@ -109,8 +109,7 @@ def _stage(
 ) -> stages.Stage:
     """Find or write the splits; `how` is everything besides the shards that determines the rows."""
     origin = {"shards": [[shard.role, shard.sha256] for shard in shards], "classes": _classes(shards)}
-    inputs = {"version": VERSION, **origin, **how}
-    return stages.stage(workspace, "splits", inputs, build)
+    return stages.stage(workspace, "splits", {"version": VERSION, **origin, **how}, build)
 
 
 def _finished(shards: Sequence[Shard], stage: stages.Stage, mixed: bool = False, **more: Any) -> Any:
