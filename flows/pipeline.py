@@ -63,8 +63,7 @@ def audit(spec: specs.AuditSpec) -> Report | Benchmarks:
 def _audited(spec: specs.AuditSpec, loaded: LoadedSources, loading: dict[str, float]) -> Report:
     with timed() as seconds:
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
-        found = measure_and_sanitize(side_by_side(spec), spec, splits, loaded)
-        return publish(found, loading | seconds)
+        return publish(measure_and_sanitize(side_by_side(spec), spec, splits, loaded), loading | seconds)
 
 
 def _each(spec: specs.AuditSpec) -> Benchmarks:

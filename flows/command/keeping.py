@@ -38,9 +38,8 @@ def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace:
     folder = find_run(run, workspace_at(workspace))
     target = out or PurePath(f"{folder.last}.html")
     runs = read_history(folder.parent.parent).to_pylist()
-    found = read_report(folder)
     try:
-        page = build_page(folder, found, runs if len(runs) > 1 else ())
+        page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
     except (KeyError, IndexError, UndefinedError) as error:  # written by another version
         raise DataError(f"{folder} was changed or written by another version; do the run again.") from error
     building.put(Place.of(target), lambda part: disk.write_text(part, page))

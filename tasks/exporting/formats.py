@@ -55,8 +55,7 @@ def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
     columns = {}
     for split, places in files.items():
         rows, side = shape_of(places)
-        are_glyphs = originals.index is None
-        shape, kind = ((side, side), np.float32) if are_glyphs else (originals.shape, np.uint8)
+        shape, kind = ((side, side), np.float32) if originals.index is None else (originals.shape, np.uint8)
         images = Column((rows, *shape), np.dtype(kind), partial(_images, places, originals))
         columns[f"{SHORT[split]}_dataset"] = images
         columns[f"{SHORT[split]}_labels"] = Column((rows,), np.dtype(np.int32), partial(_labels, places))

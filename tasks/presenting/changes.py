@@ -73,8 +73,7 @@ def problems_of(run: Place, report: Report) -> list[Problem]:
         fails = row["action"] == "remove" and not failed.isdisjoint({"max_overlap", "max_duplicates"})
         found.append(Problem(fails, row["path"], SENTENCES[row["action"], row["why"]].format(**row)))
     names = {entry.role: entry.name for entry in report.inputs}
-    quarantine = tables.read(run / "quarantine.parquet", filters=pc.field("outcome") == "quarantined")
-    for row in quarantine.to_pylist():
+    for row in tables.read(run / "quarantine.parquet", filters=pc.field("outcome") == "quarantined").to_pylist():
         folders = [names[row["role"]]] + [row["class_name"]] * (row["class_name"] not in (None, UNLABELLED))
         path, reason = "/".join([*folders, row["member"]]), REASONS[row["reason"]]
         found.append(Problem("max_quarantine" in failed, path, f"quarantined: {reason}"))

@@ -131,6 +131,5 @@ def _of_segment(prints: Prints, ids: Iterable[str], workspace: Place) -> dict[st
         gray = Copies(files, rows["file"].to_numpy(), rows["copy"].to_numpy()).read()
     else:
         side = math.isqrt(prints.length)
-        bits = np.unpackbits(tables.bytes_of(rows["bits"]), axis=1, count=prints.length)
-        gray = 255 * bits.reshape(-1, side, side)
+        gray = 255 * np.unpackbits(tables.bytes_of(rows["bits"]), axis=1, count=prints.length).reshape(-1, side, side)
     return {name: encoded(one, "png") for name, one in zip(rows["id"].to_pylist(), gray, strict=True)}

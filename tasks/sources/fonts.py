@@ -61,7 +61,6 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
     """Render one of the two archives to `target`, byte for byte the same for the same fonts and seed."""
     styles = draw_styles(fonts, GLYPHS["large"] - SHARED + GLYPHS["small"], seed)
     styles = styles[: GLYPHS["large"]] if role == "large" else styles[-GLYPHS["small"] :]
-    root = f"notMNIST_{role}"
     drawn = [[draw(style, letter) for letter in LETTERS] for style in styles]  # loads each font once
     with disk.writing(target) as out, tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, letter in enumerate(LETTERS):
@@ -73,7 +72,7 @@ def write_archive(fonts: list[Place], role: Role, target: Place, seed: int = 0) 
             for font, data in files:  # named as in notMNIST: by the base64 of the font's name, with a counter
                 name = base64.urlsafe_b64encode(font.encode()).decode() + (f"_{seen[font]}" if seen[font] else "")
                 seen[font] += 1
-                info = tarfile.TarInfo(f"{root}/{letter}/{name}.png")
+                info = tarfile.TarInfo(f"notMNIST_{role}/{letter}/{name}.png")
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
 

@@ -101,14 +101,13 @@ def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
     class_names = pc.if_else(beside, "", pa.array([name for name, _, _ in placed], pa.string()).take(at))
     metadata = pa.array([is_left for _, _, is_left in placed], pa.bool_()).take(at)
     lengths = pc.utf8_length(names).to_numpy()
-    of_folders = pc.utf8_length(whole).to_numpy()
     wrong = {
         "beside_rows": beside,
         "os_metadata": metadata.to_numpy(zero_copy_only=False) | listing.is_metadata,
         **{reason: pc.equal(table["kind"], kind) for kind, reason in NOT_A_FILE.items()},
         "not_image_name": ~listing.named(IMAGE_ENDINGS),
         "no_class": pc.equal(class_names, ""),
-        "name_too_long": (lengths > MAX_NAME_PART) | (of_folders + lengths > MAX_NAME),
+        "name_too_long": (lengths > MAX_NAME_PART) | (pc.utf8_length(whole).to_numpy() + lengths > MAX_NAME),
         "oversize_file": pc.greater(table["size"], MAX_MEMBER_BYTES),
     }
     first = np.select([np.asarray(rows) for rows in wrong.values()], range(len(wrong)), -1)

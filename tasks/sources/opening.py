@@ -144,8 +144,7 @@ def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:
 
 def _read_rows(rows: Rows) -> Iterator[Entry]:
     """Yield every row; `offset` is its number. A row without an image has the kind ``missing``."""
-    groups = rows.groups or [None] * len(rows.names)
-    for number, (name, group) in enumerate(zip(rows.names, groups, strict=True)):
+    for number, (name, group) in enumerate(zip(rows.names, rows.groups or [None] * len(rows.names), strict=True)):
         data = rows.read(number)
         if not rows.endings:
             name += ENDING_OF.get(format_of(data or b"") or "PNG", ".png")

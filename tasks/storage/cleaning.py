@@ -39,9 +39,8 @@ def clean(workspace: Place, keep: int) -> Cleanup:
         old = [run for run in runs if run in ordered[:-keep]]
         used = {stage for folder in runs if folder not in old for stage in runs[folder]["stages"]}
         stages = [place for place in at(workspace).matching(STAGES) if stages_of([place.name])[0] not in used]
-        freed = _remove(workspace, [*old, *stages])
         unknown = [folder.last for folder in folders if folder not in runs]
-        return Cleanup([folder.last for folder in old], len(stages), freed, unknown)
+        return Cleanup([folder.last for folder in old], len(stages), _remove(workspace, [*old, *stages]), unknown)
 
 
 def _remove(workspace: Place, folders: list[Place]) -> int:

@@ -160,8 +160,7 @@ def of_table(table: pa.Table) -> Images:
 
 
 def _to_pixels(gray: Gray) -> pa.Array:
-    flat = pa.array(normalize(gray).ravel())
-    rows = pa.FixedSizeListArray.from_arrays(flat, gray.shape[2])
+    rows = pa.FixedSizeListArray.from_arrays(pa.array(normalize(gray).ravel()), gray.shape[2])
     return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
 
 

@@ -50,5 +50,4 @@ def _in_order(file: Place) -> pa.Table:
     with tables.reading(file) as source:
         table = pa.ipc.open_stream(source).read_all()
     disk.remove(file)
-    back = np.argsort(table[PLACE].to_numpy())
-    return table.drop_columns([PLACE]).take(pa.array(back)).combine_chunks()
+    return table.drop_columns([PLACE]).take(pa.array(np.argsort(table[PLACE].to_numpy()))).combine_chunks()
