@@ -13,7 +13,6 @@ from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
 from tasks.sources.pages import count_of
-from tasks.storage import Place, at
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 20  # bytes to read at a time after the last member
@@ -49,12 +48,6 @@ def file_entry(name: str, offset: int, data: bytes, group: str | None = None) ->
 def content_digest(data: bytes) -> bytes:
     """Return the digest that verifies a member when it is read again."""
     return sha256(data).digest()[:DIGEST_BYTES]  # processors have instructions for it
-
-
-def is_tar(place: Place) -> bool:
-    """Return whether a file starts like a tar archive."""
-    with at(place).reading() as file:
-        return tarfile.is_tarfile(file)
 
 
 def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,6 @@ from urllib3.exceptions import HTTPError
 
 from tasks.addresses import public_name
 from tasks.errors import DataError, SourceUnavailableError
-from tasks.sources.archive import is_tar
 from tasks.sources.packed import packing_of
 from tasks.sources.tables import is_parquet
 from tasks.sources.zips import is_zip
@@ -81,7 +81,7 @@ def download(url: str, folder: Place) -> Place:
 
 def _retrieve_archive(url: str, part: Place) -> None:
     _retrieve(url, None, part.parent, part.last)
-    if not (packing_of(part) or is_zip(part) or is_tar(part) or is_parquet(part)):
+    if not (packing_of(part) or is_zip(part) or tarfile.is_tarfile(at(part).local()) or is_parquet(part)):
         start = at(part).read_bytes(16)
         raise DataError(
             f"{public_name(url)} is neither an archive nor Parquet: it starts with {start!r}; check the address."
