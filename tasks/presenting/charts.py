@@ -130,7 +130,7 @@ def thresholds(report: Report) -> Figure:
     for (found_in, rows_of), colour in COLOURS.items():
         total = report.rows[rows_of]
         if total and report.rows[found_in]:
-            entries = report.curve(rows_of, found_in)
+            entries = [e for e in report.overlap_by_threshold if (e.rows_of, e.found_in) == (rows_of, found_in)]
             shares = [100 * entry.rows / total for entry in entries]
             axes.plot([entry.jaccard for entry in entries], shares, color=colour, label=f"{rows_of} in {found_in}")
     if report.near_duplicates.threshold is not None:

@@ -100,8 +100,7 @@ def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Imag
     words: list[str] = []
     for class_name in dict.fromkeys(class_names):
         own = [image for image, name in zip(images, class_names, strict=True) if name == class_name][:PER_CLASS]
-        blank = [Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))
-        cells += [*own, *blank]
+        cells += [*own, *[Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))]
         words += [class_name, *[""] * (PER_CLASS - 1)]
     return sheet(cells, words, COLUMNS)
 

@@ -131,10 +131,6 @@ class Report:
         """Return the number of rows of one split whose font is also in another."""
         return next(row for row in self.font_leakage if (row.rows_of, row.found_in) == (rows_of, found_in))
 
-    def curve(self, rows_of: SplitName, found_in: SplitName) -> list[row.ThresholdRows]:
-        """Return the rows with a duplicate at every threshold, in ascending order."""
-        return [row for row in self.overlap_by_threshold if (row.rows_of, row.found_in) == (rows_of, found_in)]
-
     def within_split(self, name: SplitName) -> row.WithinSplit:
         """Return the redundancy inside a split."""
         return next(within for within in self.within if within.split == name)

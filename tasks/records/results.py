@@ -142,8 +142,7 @@ class Findings(Measured, LoadedSources):
 
     def to_json(self) -> dict[str, Any]:
         """Return the records as JSON values, without the workspace, which may be moved."""
-        without = replace(self, spec=replace(self.spec, workspace=None))
-        return TypeAdapter(Findings).dump_python(without, mode="json")
+        return TypeAdapter(Findings).dump_python(replace(self, spec=replace(self.spec, workspace=None)), mode="json")
 
     @staticmethod
     def of_json(content: dict[str, Any]) -> "Findings":

@@ -101,8 +101,7 @@ def best_start(first: Pixels, second: Pixels) -> Pixels:
     both = np.stack(products, axis=1) - sum_a * sum_b / count
     of_a, of_b = squares_a - sum_a**2 / count, squares_b - sum_b**2 / count
     correlation = both / np.sqrt(np.maximum(of_a * of_b, 0) + np.float32(1e-3))
-    best = (correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)
-    return maps[best]
+    return maps[(correlation * (0.5 + 0.5 * count / pixels)).argmax(axis=1)]
 
 
 def correlation(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:

@@ -65,8 +65,7 @@ def warped(pictures: Pixels, maps: Pixels) -> tuple[Pixels, Mask]:
     n, side, _ = pictures.shape
     u, v = (_places(maps[:, axis], side) for axis in (0, 1))
     inside = (np.abs(u) <= 1) & (np.abs(v) <= 1)
-    values = _interpolated(pictures, u, v)
-    return values.reshape(n, side**2), inside.reshape(n, side**2)
+    return _interpolated(pictures, u, v).reshape(n, side**2), inside.reshape(n, side**2)
 
 
 def _places(row: Pixels, side: int) -> Pixels:

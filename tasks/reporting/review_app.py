@@ -88,15 +88,9 @@ def application(review: Review, token: str) -> Starlette:
     """Return the application that answers below ``/token/``, to requests for this machine under its own name."""
     pages = Environment(loader=PackageLoader("tasks.reporting", "."), autoescape=True, undefined=StrictUndefined)
 
-    def page(_request: Request) -> Response:
-        return HTMLResponse(pages.get_template("review.html.jinja").render(review=review))
-
     def asset(request: Request) -> Response:
         name, loader = request.url.path.rpartition("/")[2], cast(PackageLoader, pages.loader)
         return Response(loader.get_source(pages, name)[0], media_type=ASSETS[name])
-
-    def pairs(_request: Request) -> Response:
-        return JSONResponse(review.told())
 
     def image(request: Request) -> Response:
         pair = _pair(review, request)
@@ -123,8 +117,8 @@ def application(review: Review, token: str) -> Starlette:
         return answer
 
     routes = [
-        Route("/", page),
-        Route("/pairs", pairs),
+        Route("/", lambda _: HTMLResponse(pages.get_template("review.html.jinja").render(review=review))),
+        Route("/pairs", lambda _: JSONResponse(review.told())),
         Route("/image/{number:int}/{side:int}", image),
         Route("/laid/{number:int}", laid),
         Route("/decide/{number:int}", decide, methods=["POST"]),

@@ -94,8 +94,7 @@ def draw(ranges: Sequence[ClassRange], sizes: Sizes, seed: int) -> dict[SplitNam
     """
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in ranges:
-        order = np.random.default_rng([seed, one.role == "small", one.label]).permutation(one.rows)
-        _cut(one, order, sizes, parts)
+        _cut(one, np.random.default_rng([seed, one.role == "small", one.label]).permutation(one.rows), sizes, parts)
     return shuffled({name: np.concatenate(parts[name]) for name in SPLITS}, seed)
 
 
@@ -104,8 +103,7 @@ def draw_as_course(ranges: Sequence[ClassRange], sizes: Sizes, ids: pa.Array) ->
     random = np.random.RandomState(133)  # legacy, on purpose, with the seed of the course
     parts: dict[SplitName, list[RowNumbers]] = {name: [] for name in SPLITS}
     for one in sorted(ranges, key=lambda one: one.role):  # all of large first
-        without_case = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows)))
-        order = without_case.to_numpy().astype(np.int64)
+        order = pc.array_sort_indices(pc.utf8_lower(ids.slice(one.first, one.rows))).to_numpy().astype(np.int64)
         random.shuffle(order)
         _cut(one, order, sizes, parts)
     joined = {name: np.concatenate(parts[name]) for name in SPLITS}

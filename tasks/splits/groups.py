@@ -48,8 +48,7 @@ def row_groups(
     known = np.flatnonzero(keys != NOTHING)
     purity, completeness = agreement(groups_of(count, links)[known], keys[known])
     links.append((known, known[first_with(keys[known])]))
-    facts = {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
-    return groups_of(count, links), facts
+    return groups_of(count, links), {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
 
 
 def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:

@@ -110,8 +110,7 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
         "label": {"names": list(classes), "_type": "ClassLabel"},
         "pixels": {"feature": {"feature": value, "length": side, "_type": "List"}, "length": side, "_type": "List"},
     }
-    about = {"huggingface": json.dumps({"info": {"features": features}})}
-    return pa.schema(columns | {"pixels": pixels}, about)
+    return pa.schema(columns | {"pixels": pixels}, {"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:

@@ -39,7 +39,8 @@ def found(shared: Path, workspace: Path) -> Report:
 
 
 def rows_at(report: Report, rows_of: SplitName, found_in: SplitName, percent: int) -> int:
-    return next(row.rows for row in report.curve(rows_of, found_in) if round(100 * row.jaccard) == percent)
+    rows = [row for row in report.overlap_by_threshold if (row.rows_of, row.found_in) == (rows_of, found_in)]
+    return next(row.rows for row in rows if round(100 * row.jaccard) == percent)
 
 
 def test_members_means_and_deviations(found: Report, expected: dict[str, Any]) -> None:
