@@ -80,6 +80,7 @@ def by_minhash(
             for sorting in slices(bands.bands, SORTED):
                 keys = list(pool.map(there.signed.sorted_by, sorting))
                 best = list(pool.map(_with_met, best, own, repeat(there), repeat(keys)))
+            del there, keys  # before the next ones take as much memory
     return Nearest.together(best)
 
 
