@@ -60,7 +60,10 @@ def compare(space: Path, count: int, size: tuple[int, int], peers: str | None) -
     found = {"cleansplit": cleansplit([str(place)], space / "audit", "--view", "photo")}
     found |= {tool: peer(tool, peers, place) for tool in PEERS if peers}
     for tool, one in found.items():
-        rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs or ()})
+        if one.pairs is None:
+            print(f"{tool:<20} failed, or is not installed")
+            continue
+        rate, rows = count / one.took.seconds, len({test for test, _ in one.pairs})
         what = f"{rate:>7,.0f} pictures/s  {one.took.peak:>6,.0f} MB  {rows:,} test rows with a duplicate"
         print(f"{tool:<20} {one.took.seconds:>7.1f} s, of processors {one.took.worked:>5.1f}  {what}", flush=True)
     took = found["cleansplit"].took
