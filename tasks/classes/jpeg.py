@@ -143,7 +143,7 @@ def load_bare(data: bytes, parts: Sequence[Segment], reduced: bool) -> tuple[Any
 def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:
     """Decode a JPEG, and return libjpeg's warnings; raises `UnreadableError` if pixels are missing or wrong.
 
-    simplejpeg reports the warnings of libjpeg even at a reduced scale. In other JPEGs only a missing end is noticed.
+    simplejpeg reports the warnings of libjpeg even at a reduced scale. Of other JPEGs only the end is checked.
     """
     if frame is None:
         image.load()

@@ -13,7 +13,7 @@ from tasks.overlap.threshold import NEAR_IDENTICAL, fisher
 from tasks.registration.views import LOWEST
 from tasks.storage import tables
 
-MOST = CANDIDATES // 2  # candidates in one component from which the component may contain more
+MOST = CANDIDATES // 2  # of an image's candidates in one component: there may be more of it
 FIFTH = 4  # index of the candidate that represents look-alikes
 GAP = 1.0  # units of z between the copies of an image and its other candidates
 MATCH = np.dtype(

@@ -33,7 +33,7 @@ class Nearest:
 
     @classmethod
     def together(cls, parts: Iterable["Nearest"]) -> "Nearest":
-        """Return those of the rows of several sets, one set after the other."""
+        """Concatenate the results of several sets of rows."""
         return cls(*map(np.concatenate, zip(*((part.row, part.similarity) for part in parts), strict=True)))
 
     def beside(self, other: "Nearest") -> "Nearest":

@@ -4,8 +4,8 @@ An image in a frame has other bits than the same one without, so bits inside bar
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
 known yet. So further candidates outside that component are requested, as long as at least half of them join it. The
-number of copies is therefore unlimited, and a component compares itself with each image at most once per round, and not
-with images that joined it in that round.
+number of copies is therefore unlimited. In each round, a component compares itself with an image at most once, and not
+at all if the image has joined it meanwhile.
 """
 
 from dataclasses import replace

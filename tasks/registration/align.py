@@ -79,7 +79,7 @@ def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
 
 @cache
 def under_line(side: int) -> NDArray[np.int32]:
-    """Return the numbers of the pixels under those of a line, int32 (scales * shifts, side), or -1 outside."""
+    """Return which pixel lies under each pixel of a line, int32 (scales * shifts, side); -1 outside."""
     places = [scale * line(side) + shift for scale, shift in product(SCALES, SHIFTS)]
     return np.stack([np.where(np.abs(at) <= 1, np.floor((at + 1) * side / 2), -1) for at in places]).astype(np.int32)
 
