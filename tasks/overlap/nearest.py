@@ -42,16 +42,17 @@ class Nearest:
 
     def joined(self, at: RowNumbers, row: RowNumbers, similarity: Floats) -> "Nearest":
         """Return the best of these and of the patterns found for the rows `at`."""
-        known = np.nonzero(self.row != NOTHING)
-        at, row = np.append(known[0], at), np.append(self.row[known], row)
-        similarity = np.append(self.similarity[known], similarity)
+        rows, at = np.unique(at, return_inverse=True)  # often few, and only these are sorted
+        known = np.nonzero(self.row[rows] != NOTHING)
+        at, row = np.append(known[0], at), np.append(self.row[rows][known], row)
+        similarity = np.append(self.similarity[rows][known], similarity)
         order = np.lexsort((-similarity, row, at))
         order = order[is_first(at[order], row[order])]  # keeps the best form of each pattern
         order = order[np.lexsort((row[order], -similarity[order], at[order]))]
         place = np.arange(len(order)) - np.searchsorted(at[order], at[order])
         order, place = order[place < self.row.shape[1]], place[place < self.row.shape[1]]
-        best = Nearest.nothing(*self.row.shape)
-        best.row[at[order], place], best.similarity[at[order], place] = row[order], similarity[order]
+        best = Nearest(self.row.copy(), self.similarity.copy())
+        best.row[rows[at[order]], place], best.similarity[rows[at[order]], place] = row[order], similarity[order]
         return best
 
 
