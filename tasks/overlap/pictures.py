@@ -20,7 +20,7 @@ from tasks.overlap.images import Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
 from tasks.overlap.nearest import NOTHING, Groups, Nearest
-from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, together
+from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, spanning, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
@@ -33,7 +33,7 @@ from tasks.threads import blas_threads, several_threads
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, so that setup pays
 SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 270 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
-STEPS = 4  # parts of further candidates, measured in turn
+STEPS = 4  # in which further candidates are measured
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
 
@@ -66,16 +66,17 @@ def candidate_pairs(
     return in_order(pairs, within), recall
 
 
-def with_more(join: Join, pairs: Pairs, line: Floats) -> Pairs:
+def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES) -> Pairs:
     """Return pairs, and further candidates of images whose candidates are mostly copies of one image.
 
     The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
-    the lowest agreement of duplicates of each image of the searched side.
+    the lowest agreement of duplicates of each image of the searched side, and `count` the number of further candidates
+    to request first.
     """
     if not len(pairs.first):
         return pairs
     (one, two), within = join.both[::-1] if join.searched else join.both, join.within
-    pairs, count, going_on = pairs.seen_from(join.searched), CANDIDATES, np.ones(len(one), np.bool_)
+    pairs, going_on = pairs.seen_from(join.searched), np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)
     others = framed(two) if (inside >= MOST).any() else None
     while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
@@ -108,16 +109,30 @@ def _homes(
 def _connecting(
     new: Pairs, components: tuple[RowNumbers, RowNumbers], one: Images, two: Images, line: Floats, within: bool
 ) -> Pairs:
-    """Measure pairs, the most similar bits first, and skip a pair if earlier ones have connected its images."""
+    """Measure pairs that may connect components, the most similar bits first, and skip those between connected ones.
+
+    Each of the first steps measures a spanning forest, which suffices where all are duplicates; the last the rest.
+    """
     parts, count = [NO_PAIRS], 1 + int(max(part.max(initial=-1) for part in components))
-    for some in np.array_split(np.argsort(-new.similarity, kind="stable"), STEPS):
-        part = new.where(np.sort(some))  # sorted, as copies are read
-        part = measured(part.where(components[0][part.first] != components[1][part.second]), one, two, within)
+    for step in range(STEPS):
+        ends = Pairs(components[0][new.first], components[1][new.second], new.similarity)
+        some = np.flatnonzero(ends.first != ends.second)
+        some = some if step == STEPS - 1 else some[_forest(ends.where(some), count)]
+        part = measured(new.where(some), one, two, within)
         same = part.where(are_duplicates(part, line, within))
         group = groups_of(count, [(components[0][same.first], components[1][same.second])])
         components = group[components[0]], group[components[1]]
+        new = new.where(np.delete(np.arange(len(new.first)), some))
         parts.append(part)
     return together(parts)
+
+
+def _forest(pairs: Pairs, count: int) -> RowNumbers:
+    """Return the numbers of the pairs in a maximum spanning forest of `count` components, ascending."""
+    low, high = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
+    order = np.lexsort((-pairs.similarity, high, low))
+    order = order[is_first(low[order], high[order])]
+    return np.sort(order[spanning(Pairs(low[order], high[order], pairs.similarity[order]), count)])
 
 
 def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:

@@ -19,6 +19,7 @@ from tasks.records.verdict import Verdict
 from tasks.storage import tables
 from tasks.storage.decisions import DIGEST, Decisions, read_decisions
 
+FURTHER = 40  # candidates to request first: searching again takes longer than measuring more
 Both = tuple[Images, Images]
 
 
@@ -48,7 +49,7 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
     if join.view.on_pixels:
         similar = np.where(in_doubt, np.minimum(line, join.view.similar), line)
-        pairs = with_more(join, pairs, similar)
+        pairs = with_more(join, pairs, similar, FURTHER)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
         pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture

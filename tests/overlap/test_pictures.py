@@ -14,6 +14,7 @@ from tasks.overlap import proposals, search
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import Pairs
+from tasks.overlap.pictures import with_more
 from tasks.overlap.search import Found, search_tile, write_join
 from tasks.records import Prints
 from tasks.registration.views import VIEWS
@@ -152,6 +153,19 @@ def test_tiles_share_the_sample_on_which_minhash_is_measured(splits: Splits, mon
     rows = [recall.rows for tile in join.tiles if (recall := search_tile(join, *tile).recall)]
     assert len(rows) == len(join.tiles) > 9
     assert 12 <= sum(rows) < 12 + len(rows), "each tile has its share, and at least an image"
+
+
+def test_further_copies_of_an_image_are_all_connected_by_as_few_pairs_as_possible(tmp_path: Path) -> None:
+    """Eight components of an image of test with five of train, and twenty single ones, are one by 27 pairs."""
+    picture = np.asarray(scene(320, 320, 0)).astype(np.int64)
+    copies = [Image.fromarray(np.clip(picture + number - 30, 0, 255).astype(np.uint8)) for number in range(68)]
+    join = join_of(
+        (tmp_path, picture_split(tmp_path, "train", copies[8:]), picture_split(tmp_path, "test", copies[:8]))
+    )
+    known = Pairs(np.arange(40), np.arange(40) // 5, np.ones(40))
+    found = with_more(join, known, np.full(8, 0.86), 60)
+    assert len(found.first) == 40 + 27
+    assert np.unique(found.first).tolist() == [*range(60)]
 
 
 def test_a_set_without_pictures_has_no_matches(splits: Splits, tmp_path: Path) -> None:
