@@ -93,6 +93,7 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES) -
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
         going_on[asking] = (2 * joined.reshape(len(asking), 2, -1).sum(axis=2) >= joined.shape[1] // 2).any(axis=1)
+        del found, new, joined  # before the next search takes as much memory
     return in_order(pairs.seen_from(join.searched), within)
 
 
