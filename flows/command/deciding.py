@@ -10,7 +10,7 @@ from pydantic import NonNegativeInt
 from flows.engine.interrupt import stop_as_usual
 from tasks.errors import UsageError
 from tasks.records import parameters as p
-from tasks.storage import Place, building, disk
+from tasks.storage import Place, at, building, disk
 from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import counted
 
@@ -50,9 +50,10 @@ def review(
 
     found = prepare(find_run(run, workspace_at(workspace)))
     stop_as_usual()  # Ctrl-C is the normal end of a review
-    with listening(port) as at, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
-        serve(found, at, announce)
-    print(f"decisions are kept in {found.workspace / NAME}; this command uses them: {found.then}", file=sys.stderr)
+    with listening(port) as opened, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
+        serve(found, opened, announce)
+    kept = f"decisions are kept in {found.workspace / NAME}; this command uses them: {found.then}"
+    print(kept if at(found.workspace / NAME).exists() else "nothing was decided", file=sys.stderr)
 
 
 def apply(

@@ -95,6 +95,12 @@ class Report:
         return tuple(name for name in EVALUATED if self.rows[name] or name in given)
 
     @property
+    def incomparable(self) -> tuple[SplitName, ...]:
+        """The splits of the answer whose images all lack a usable fingerprint: only identical ones are found."""
+        own = ("train",) if self.alone else self.evaluated
+        return tuple(of.split for of in self.within if of.split in own and 0 < of.rows == of.blank)
+
+    @property
     def scored(self) -> SplitName:
         """The split that the answer is about: test, or validation without a test split."""
         return next((name for name in EVALUATED if self.rows[name]), "test")

@@ -58,11 +58,13 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:
-    """Return a gate on the split with the largest share of counted rows; a split without rows fails it."""
+    """Return a gate on the split with the largest share of counted rows; one that cannot be compared fails it."""
     counted = _counted(name, report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
     value, most = max(map(_share, counted)), max(map(_most, counted))
+    if value <= limit and report.incomparable and name != "max_shared_groups":
+        return Gate(name, limit, None, passed=False)
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
 
@@ -137,8 +139,7 @@ def _reasons(role: Role, name: str, report: Report) -> str:
 
 def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
-        empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
-        return f"{flag} can't be checked, since {'the set' if report.alone else empty} has no images."
+        return f"{flag} can't be checked, since {_unknown(report)}."
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     one = _number(worst) == 1
     if isinstance(worst, SplitGroups):
@@ -161,6 +162,14 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         undecided = f"{worst.undecided:,} more {'is' if worst.undecided == 1 else 'are'} undecided: that may be {limit}"
         return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."
     return f"{said}, {limit}; {then}."
+
+
+def _unknown(report: Report) -> str:
+    """Return why the overlap of a split is unknown."""
+    if report.incomparable:
+        return f"no image of {'the set' if report.alone else report.incomparable[0]} has a usable fingerprint"
+    empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
+    return f"{'the set' if report.alone else empty} has no images"
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:

@@ -139,4 +139,4 @@ def _columns(index: pa.Table, *names: str) -> list[list[Any]]:
 
 
 def _gone(place: Place) -> DataError:
-    return DataError(f"{place} is missing; restore it, or do the run again.")
+    return DataError(f"{place} is missing; restore it (`apply --move` may have moved it), or do the run again.")

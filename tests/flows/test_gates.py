@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Colours
 
 from tasks.errors import GateError, UndecidedError
-from tasks.presenting.words import Numbers, answer
+from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import Report
 from tasks.records.inputs import IgnoredKind
 from tasks.records.reasons import REMEDIES
@@ -95,6 +96,17 @@ def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: 
     with pytest.raises(GateError, match=r"20 of 20 test images \(100\.00 %\) have a duplicate in validation") as caught:
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
     assert "20 have a duplicate in validation." in answer(Numbers(caught.value.report))
+
+
+def test_images_of_one_colour_which_can_not_be_compared_pass_no_gate(prefect_server: None, tmp_path: Path) -> None:
+    plain = {f"test/a/{n}.png": saved(Colours.new("RGB", (64, 64), (n, 90, 0)), "PNG") for n in range(9)}
+    known = {f"train/a/{n}.png": saved(scene(64, 64, n), "PNG") for n in range(9)}
+    root = str(write_folder(tmp_path / "data", plain | known))
+    with pytest.raises(GateError, match="can't be checked, since no image of test has a usable fingerprint") as caught:
+        audit(root=root, workspace=tmp_path / "w", view="photo", **LIMIT)
+    numbers = Numbers(caught.value.report)
+    assert sentences(numbers, "outcome") == ["undecided"]
+    assert "9 of the 9 test images have no usable fingerprint: only identical copies are found." in answer(numbers)
 
 
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:

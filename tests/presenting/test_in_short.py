@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.presenting.words import Numbers, sentences
+from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import Report
 from tasks.records.rows import PairOverlap, SharedRows, SplitGroups, VariantCount
 from tasks.records.spec import AuditSpec, DedupeSpec
@@ -51,6 +51,11 @@ def test_the_answer_is_about_the_first_two_splits_with_duplicates(
 ) -> None:
     numbers = Numbers(with_counts(run, found))
     assert (sentences(numbers, "outcome"), sentences(numbers, "in_short")) == ([outcome], [said])
+
+
+def test_the_headline_counts_duplicates_in_validation_too(run: Report) -> None:
+    found = with_counts(run, {("test", "train"): (6, 0), ("validation", "train"): (3, 0)})
+    assert "Of the 20 validation images, 15.0 % have a duplicate in train." in answer(Numbers(found))
 
 
 def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run: Report) -> None:
