@@ -48,11 +48,12 @@ class Copies:
 
 def _read(file: Place, places: RowNumbers) -> Gray:
     pieces: list[bytes] = []
+    at_once = len(places) if places[-1] - places[0] < len(places) else 1  # copies without a gap, or single ones
     try:
         with storage_errors(file), at(file).reading() as opened:
-            for place in places.tolist():
+            for place in places[::at_once].tolist():
                 opened.seek(place * COPY_SIDE**2)
-                pieces.append(opened.read(COPY_SIDE**2))
+                pieces.append(opened.read(at_once * COPY_SIDE**2))
         return np.frombuffer(b"".join(pieces), np.uint8).reshape(len(places), COPY_SIDE, COPY_SIDE)
     except (FileNotFoundError, ValueError) as error:  # it is gone, or cut
         raise DataError(f"{file} is damaged or gone; run the same command again to rebuild it.") from error
