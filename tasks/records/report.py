@@ -96,9 +96,8 @@ class Report:
 
     @property
     def incomparable(self) -> tuple[SplitName, ...]:
-        """The splits of the answer whose images all lack a usable fingerprint: only identical ones are found."""
-        own = ("train",) if self.alone else self.evaluated
-        return tuple(of.split for of in self.within if of.split in own and 0 < of.rows == of.blank)
+        """The splits whose images all lack a usable fingerprint: only identical ones are found."""
+        return tuple(of.split for of in self.within if 0 < of.rows == of.blank)
 
     @property
     def scored(self) -> SplitName:
