@@ -10,7 +10,7 @@ from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
-from tasks.exporting.formats import ARRAYS, Files, card_header, columns_of, write_encoded
+from tasks.exporting.formats import ARRAYS, Files, card_header, columns_of, names_of, write_encoded
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.storage import Place, at, building, disk, tables
@@ -86,7 +86,7 @@ def _write_sets(
         if form in ARRAYS:
             ending, write = ARRAYS[form]
             with disk.writing(target / f"{COURSE[name] if form == 'course' else name}.{ending}") as out:
-                write(columns_of(files, originals), out)
+                write(columns_of(files, originals) | ({} if form == "course" else names_of(classes)), out)
         elif form == "parquet":
             for split, places in files.items():
                 write_encoded(places, split, classes, originals, groups, target / name)

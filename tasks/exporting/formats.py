@@ -62,6 +62,12 @@ def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
     return columns
 
 
+def names_of(classes: Sequence[str]) -> dict[str, Column]:
+    """Return the names of the classes, text (classes,), in the order of the labels, which the course's files lack."""
+    names = np.array(classes, np.str_)
+    return {"class_names": Column(names.shape, names.dtype, lambda: iter([names]))}
+
+
 def write_npz(columns: dict[str, Column], out: BinaryIO) -> None:
     """Write arrays as .npz; `numpy.load` reads them without pickle."""
     with zipfile.ZipFile(out, "w") as archive:
