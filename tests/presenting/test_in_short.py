@@ -53,9 +53,13 @@ def test_the_answer_is_about_the_first_two_splits_with_duplicates(
     assert (sentences(numbers, "outcome"), sentences(numbers, "in_short")) == ([outcome], [said])
 
 
-def test_the_headline_counts_duplicates_in_validation_too(run: Report) -> None:
-    found = with_counts(run, {("test", "train"): (6, 0), ("validation", "train"): (3, 0)})
-    assert "Of the 20 validation images, 15.0 % have a duplicate in train." in answer(Numbers(found))
+def test_duplicates_of_validation_are_counted_beside_those_of_test(run: Report) -> None:
+    numbers = Numbers(with_counts(run, {("test", "train"): (6, 0), ("validation", "train"): (3, 0)}))
+    said = "3 of the 20 validation images (15.0 %) have a duplicate in train."
+    assert said in answer(numbers)
+    assert said in sentences(numbers, "qualifications")[:2]
+    alone = Numbers(with_counts(run, {("validation", "train"): (3, 0)}))
+    assert said not in sentences(alone, "qualifications"), "it is the answer"
 
 
 def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run: Report) -> None:
