@@ -45,6 +45,11 @@ LOSES_TO: dict[Protect, dict[SplitName, tuple[SplitName, ...]]] = {  # splits th
 ARMS: tuple[Arm, ...] = ("with_twins", "without_twins")
 
 
+def is_generated(role: Role, source: str) -> bool:
+    """Return whether cleansplit downloads or renders a source; for other roles, its name is a path."""
+    return role in ("large", "small") and source.partition(":")[0] in GENERATED
+
+
 def counted(count: int, thing: str) -> str:
     """Return a count with its noun.
 

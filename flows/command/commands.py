@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any, cast, get_origin
 
-from cyclopts import App, CycloptsError, Parameter, Token, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Token, UnusedCliTokensError
 from pydantic import ValidationError, validate_call
 from rich.console import Console
 from rich.theme import Theme
@@ -152,8 +152,11 @@ def _usage(error: CycloptsError) -> str:
     """Return a usage error in the flow's own words if a value caused it."""
     if isinstance(error.__cause__, ValidationError) and (given := error.argument):
         return sentence(given.name.lstrip("-").replace("-", "_"), given.field_info.hint, error.__cause__)
+    command = " ".join(error.command_chain or ())
+    if isinstance(error, MissingArgumentError) and (lacking := error.argument):
+        return f"{lacking.name} needs a value, which `cleansplit {command} --help` describes."
     if isinstance(error, UnusedCliTokensError):
-        unused, command = (" ".join(words or ()) for words in (error.unused_tokens, error.command_chain))
+        unused = " ".join(error.unused_tokens or ())
         return f"{unused} is one path too many; give each with its option, which `cleansplit {command} --help` lists."
     return str(error)
 

@@ -12,6 +12,7 @@ from tasks.kernel import engine
 from tasks.records import parameters as p
 from tasks.storage import at, disk
 from tasks.storage.workspace import in_use, workspace_at
+from tasks.vocabulary import counted
 
 PACKAGES = ("cleansplit", "prefect", "pyarrow", "numpy", "pillow", "obstore", "distributed")
 
@@ -58,7 +59,7 @@ def _server() -> str:
         if not online:
             raise ServerError(f"no worker serves the work pool {POOL}; run `prefect worker start --pool {POOL}`.")
         server = f"{client.api_url}, Prefect {client.api_version()}"
-    return f"{server}, work pool {POOL} ({pool.type}), {len(online)} workers"
+    return f"{server}, work pool {POOL} ({pool.type}), {counted(len(online), 'worker')}"
 
 
 def _workspace(named: PurePath | None) -> str:
@@ -68,4 +69,4 @@ def _workspace(named: PurePath | None) -> str:
     with in_use(place):
         runs = len(at(place / "runs").folders()) if at(place / "runs").exists() else 0
     free = "" if place.in_bucket else f", {shutil.disk_usage(disk.path_of(place)).free / 1e9:,.1f} GB free"
-    return f"{place} can be written, {runs} runs{free}"
+    return f"{place} can be written, {counted(runs, 'run')}{free}"

@@ -129,28 +129,28 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
 
 def list_segments(name: p.Named, *, workspace: p.Workspace = None) -> None:
     """List the segments of a reference: what became of each batch, and why segments were dropped."""
-    from tasks.records.references import read_reference
+    from tasks.records.references import find_reference
 
-    for one in read_reference(workspace_at(workspace), name).segments:
+    for one in find_reference(workspace_at(workspace), name).segments:
         dropped = f"; dropped: {one.dropped}" if one.dropped else ""
         print(f"{one.id}  {one.added}  {counted(one.prints.rows, 'image')} from {one.arrived.in_short}{dropped}")
 
 
 def verify_reference(name: p.Named, *, workspace: p.Workspace = None) -> None:
     """Verify every file of a reference."""
-    from tasks.records.references import read_reference, require_intact
+    from tasks.records.references import find_reference, require_intact
 
     space = workspace_at(workspace)
-    require_intact(space, read_reference(space, name))
+    require_intact(space, find_reference(space, name))
     print(f"{name} is intact.", file=sys.stderr)
 
 
 def drop(name: p.Named, segment: str, *, reason: str, workspace: p.Workspace = None) -> None:
     """Drop a segment, given the start of its id: it stays in the list, and no later batch is compared with it."""
-    from tasks.records.references import commit, read_reference
+    from tasks.records.references import commit, find_reference
 
     space = workspace_at(workspace)
-    before = read_reference(space, name)
+    before = find_reference(space, name)
     found = [one for one in before.live if one.id.startswith(segment)]
     if len(found) != 1:
         raise UsageError(f"{len(found)} segments start with {segment!r}; `cleansplit reference list {name}` shows all.")

@@ -48,7 +48,7 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
     return finished(Baseline(stage.folder.name, stages.digest_of(inputs)), stage.reused, message)
 
 
-@stage_task("judge the twins")
+@stage_task("judge the matches")
 def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baseline, workspace: Place) -> Ruling:
     """Judge the lowest similarity of duplicates."""
     inputs = {
@@ -72,8 +72,8 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
 
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = TypeAdapter(Verdict).validate_python(stage.result)
-    why = f"duplicates from {verdict.threshold} on" if verdict.threshold else "identical images only"
-    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage.reused, f"{why}: {verdict.reason}")
+    lowest = f"similarity {verdict.threshold} or higher" if verdict.threshold else "identical images only"
+    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage.reused, f"duplicates: {lowest}")
 
 
 @stage_task("settle {joined.pair}")

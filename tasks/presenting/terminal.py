@@ -43,15 +43,16 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
 def next_step(report: Report, spec: Spec) -> str:
     """Return the command that comes after the newest run, whose parameters are `spec`.
 
-    It decides open questions, writes the sanitized images, or lets an audit without duplicates fail on the first one.
+    It decides open questions, writes the sanitized images, or lets an audit without duplicates fail on the first one,
+    unless its images cannot be compared.
     """
     if report.label_conflicts.open or report.worst.undecided:
         words = ["review", *spec.arguments("workspace")]
     elif report.drawing is not None or report.rows != report.sanitized.near:
         words = ["apply", f"--link={folder_for(report)}", *spec.arguments("workspace")]
-    elif isinstance(spec, AuditSpec) and spec.max_overlap is None:
+    elif isinstance(spec, AuditSpec) and spec.max_overlap is None and not report.incomparable:
         words = ["audit", *spec.arguments(), "--max-overlap=0"]
-    elif isinstance(spec, DedupeSpec) and spec.max_duplicates is None:
+    elif isinstance(spec, DedupeSpec) and spec.max_duplicates is None and not report.incomparable:
         words = ["dedupe", *spec.arguments(), "--max-duplicates=0"]
     else:
         words = ["export", "--format=folder", *spec.arguments("workspace")]

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.records.inputs import Reading
 from tasks.records.overlaps import Overlap, Prints, Ruling
 from tasks.storage import Place, at, disk
@@ -100,6 +100,14 @@ def read_reference(workspace: Place, name: str) -> Reference:
         return TypeAdapter(Reference).validate_python(unsealed(at(place).read_text()))
     except ValueError as error:  # also of pydantic and of UTF-8
         raise DataError(f"{place} is damaged or written by another version; restore it from a backup.") from error
+
+
+def find_reference(workspace: Place, name: str) -> Reference:
+    """Return a reference that has segments; raises `UsageError` if it does not exist."""
+    found = read_reference(workspace, name)
+    if not found.segments:
+        raise UsageError(f"the reference {name} has no images; run `cleansplit reference add {name} SOURCE`.")
+    return found
 
 
 def require_intact(workspace: Place, reference: Reference) -> None:

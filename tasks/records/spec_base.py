@@ -11,7 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from tasks.errors import UsageError
 from tasks.records import parameters as p
-from tasks.storage.place import Place, refuse_other_encodings
+from tasks.storage.place import Place, refuse_other_encodings, spelled
 from tasks.storage.workspace import workspace_at
 from tasks.vocabulary import Runner
 
@@ -51,7 +51,7 @@ class Spec:
         """Refuse combinations that no type can exclude, and a workspace with an invalid name."""
         _ = self.place
 
-    def arguments(self, *names: str, show: Callable[[Any], Any] = str) -> list[str]:
+    def arguments(self, *names: str, show: Callable[[Any], Any] = spelled) -> list[str]:
         """Return all parameters, or the named ones, that differ from their defaults as options of the command.
 
         `show` is called with each value; by default a URL loses its secrets.

@@ -16,7 +16,7 @@ from tasks.records.parameters import ImageSide, Probability, ReferenceNames, Sha
 from tasks.records.spec_base import WorkSpec
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place, disk
-from tasks.vocabulary import DICOM_GROUPS, GENERATED, Chains, Keep, Protect, Role, Undecided, Variant, ViewName
+from tasks.vocabulary import DICOM_GROUPS, Chains, Keep, Protect, Role, Undecided, Variant, ViewName, is_generated
 
 PUBLISHED_MINIMUM: dict[Role, int] = {"large": 45_000, "small": 1_800}  # the course's own check of notMNIST
 LOWEST_AGREEMENT = 0.70  # lowest threshold for photographs
@@ -69,7 +69,7 @@ class SourceSpec(WorkSpec):
         """Return the minimum number of members in each class of a source."""
         if self.min_per_class is not None:
             return self.min_per_class
-        return PUBLISHED_MINIMUM[role] if self.sources.get(role) == "notmnist" else 1
+        return PUBLISHED_MINIMUM.get(role, 1) if self.sources.get(role) == "notmnist" else 1
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters that can change a result, by name."""
@@ -174,7 +174,7 @@ def check_different(sources: Mapping[Any, str]) -> None:
     """Refuse two sources that are the same file or folder: all their images would be duplicates."""
     first: dict[str, str] = {}
     for role, name in sources.items():
-        if name.partition(":")[0] in GENERATED:
+        if is_generated(role, name):
             continue
         where = str(disk.resolved(Place.of(name))) if not is_url(name) else reveal(name)
         if where in first:

@@ -149,7 +149,7 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     else:
         whose, what = f"{worst.rows_of} images", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
-    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(str(report.run))
+    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(report.where)
     decide = f"`cleansplit review {run}` decides them, and "
     then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
     if isinstance(worst, SplitGroups) and worst.held:

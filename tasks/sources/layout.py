@@ -12,7 +12,7 @@ from tasks.errors import DataError, UsageError
 from tasks.records import Archive
 from tasks.storage import at
 from tasks.storage.place import Place, address_in
-from tasks.vocabulary import GENERATED, IN_PUBLIC, SPLIT_FOLDERS, SPLITS, UNLABELLED, PublicName, Role, SplitName
+from tasks.vocabulary import IN_PUBLIC, SPLIT_FOLDERS, SPLITS, UNLABELLED, PublicName, Role, SplitName, is_generated
 
 NAMED = 5  # classes to name in a message
 # Hidden: one dot, as in .DS_Store and ._a.png; names with two dots are usual.
@@ -69,7 +69,7 @@ def is_metadata(path: str) -> bool:
 
 def check_source(role: Role, name: str) -> None:
     """Raise `UsageError` for a missing source, by its own name; generated and downloaded sources are not checked."""
-    if is_url(name) or is_secret(name) or name.partition(":")[0] in GENERATED:
+    if is_url(name) or is_secret(name) or is_generated(role, name):
         return
     if name.startswith(IN_PUBLIC):
         known = get_args(PublicName)
@@ -80,7 +80,9 @@ def check_source(role: Role, name: str) -> None:
         raise UsageError(f"{role} {public_name(name)}: only addresses of http://, https:// and s3:// are read.")
     place = Place.of(reveal(name))
     if not at(place).expanded():
-        raise UsageError(f"{role} {name} does not exist; name an archive, a folder, a URL, notmnist or fonts.")
+        raise UsageError(
+            f"{role} {name} does not exist; name an archive, a folder or a URL (docs/data.md has all forms)."
+        )
     if not (place.in_bucket or all(at(each).is_folder() or at(each).is_file() for each in at(place).expanded())):
         raise UsageError(f"{role} {name} is a pipe or a device; save what it gives as a file, and name that.")
 

@@ -21,7 +21,7 @@ from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, secret, stage_task
 from tasks.storage import Place, at, disk, stages
 from tasks.storage.workspace import DOWNLOADS, downloads_in
-from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role
+from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role, is_generated
 
 VERSION, INDEXED = 7, 11
 
@@ -104,11 +104,12 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
 
 def _find(role: Role, source: str, workspace: Place) -> tuple[str, Place]:
     """Return the public name of a source, and its place for all machines that use the workspace."""
-    if source == "fonts" or source.startswith("fonts:"):
+    generated = is_generated(role, source)
+    if generated and source != "notmnist":
         return source, _render(role, source.partition(":")[2], workspace)
     if source.startswith(IN_PUBLIC):
         return source, _published(cast(PublicName, source.removeprefix(IN_PUBLIC)), workspace)
-    if source == "notmnist":
+    if generated:
         file = download.download_published(NOTMNIST_FILES[role], downloads_in(workspace))
     elif is_secret(source) or is_url(source):
         file = download.download(_in_block(source) if is_secret(source) else reveal(source), downloads_in(workspace))

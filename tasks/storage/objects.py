@@ -172,7 +172,7 @@ def _opened(place: Place) -> Iterator[tuple["S3Store", str]]:
         if isinstance(error, FileNotFoundError):
             raise
         raise StorageError(
-            f"{place}: the store answered with an error ({type(error).__name__}); check AWS_ENDPOINT_URL and "
-            "the bucket, or try again later.",
+            f"{place}: the store does not answer, or answered with an error ({type(error).__name__}); check "
+            "AWS_ENDPOINT_URL and the bucket, or try again later.",
             heals=True,
         ) from error

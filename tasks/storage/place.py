@@ -89,3 +89,8 @@ def address_in(path: str | PurePath) -> str | None:
     """
     found = re.fullmatch(r"s3:/{1,2}([^/].*?)/*", str(path))
     return IN_BUCKET + found[1] if found else None
+
+
+def spelled(value: object) -> str:
+    """Return the text of a value, with both slashes of an address in a bucket."""
+    return address_in(str(value)) or str(value)

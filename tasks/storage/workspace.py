@@ -157,6 +157,8 @@ def find_run(run: str, workspace: Place) -> Place:
         if strange := disk.strange_below(found):
             raise DataError(f"{found / strange} is not a regular file: cleansplit did not write it; do the run again.")
         return found
+    if run == "latest":
+        raise UsageError(f"{workspace} has no latest run; run `cleansplit audit SOURCE`, or name another --workspace.")
     raise UsageError(f"run {run} does not exist; give its folder, its id below {workspace / 'runs'}, or latest.")
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from tasks.errors import UsageError
 from tasks.records import Source
+from tasks.records.spec import DedupeSpec
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
 from tests.build import glyphs, png, write_folder, write_tar
@@ -224,3 +225,13 @@ def test_splits_under_other_names_are_refused_before_an_image_is_read(tmp_path: 
 
 def _bytes_read() -> int:
     return int(Path("/proc/self/io").read_text().split()[1])
+
+
+@pytest.mark.parametrize("name", ["fonts", "notmnist"])
+def test_a_folder_with_the_name_of_a_generated_source_is_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / name, images("a", "b"))
+    assert read_as_typed(["dedupe", name], tmp_path / "w")["source"].total() == 12
+    assert DedupeSpec.of(source=name).minimum("source") == 1

@@ -148,7 +148,12 @@ def test_importing_it_reads_no_settings() -> None:
     [
         ("ulimit -f 0", ["verify"], 1, "cleansplit: cannot make a folder to work in"),
         ("rmdir ../gone", ["verify"], 2, "workspace is relative to a folder that was removed"),
-        ("rmdir ../gone", ["verify", "--workspace", "/nowhere"], 2, "run latest does not exist"),
+        (
+            "rmdir ../gone",
+            ["verify", "--workspace", "/nowhere"],
+            2,
+            "/nowhere has no latest run; run `cleansplit audit SOURCE`",
+        ),
     ],
 )
 def test_what_cannot_be_entered_is_a_sentence(

@@ -458,7 +458,7 @@ def failed(carried: Carried, sources: dict[str, Any], tmp_path_factory: pytest.T
 def test_a_failure_is_the_sentence_of_the_command(failed: UUID, sources: dict[str, Any], tmp_path: Path) -> None:
     beyond = start("cleansplit/on-demand", workspace=tmp_path, **sources, threshold=1.5)
     assert ended(beyond).message == "threshold: give a number of at least 0 and at most 1."
-    sentence = 'test /a"b.tar does not exist; name an archive, a folder, a URL, notmnist or fonts.'
+    sentence = 'test /a"b.tar does not exist; name an archive, a folder or a URL (docs/data.md has all forms).'
     assert ended(failed).message == sentence
     until(lambda: sum(sentence in line for line in logs_of(failed, ERROR)) == 2, 15)  # by the task, and by the run
     assert not any("Traceback" in line or "exception" in line for line in logs_of(failed))
@@ -491,7 +491,7 @@ def test_a_failed_run_and_what_became_of_a_batch_are_told_to_the_address_that_wa
 def test_the_doctor_sees_the_whole_installation(installation: dict[str, str], tmp_path: Path) -> None:
     done = here("doctor", "--workspace", str(tmp_path))
     assert done.returncode == 0, done.stdout
-    assert "work pool cleansplit (process), 1 workers" in done.stdout
+    assert "work pool cleansplit (process), 1 worker\n" in done.stdout
     assert re.search(rf"{tmp_path} can be written, 0 runs, [\d.]+ GB free", done.stdout)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         done = here("doctor", "--workspace", str(tmp_path))

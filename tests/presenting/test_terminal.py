@@ -63,6 +63,7 @@ def clean(report: Report) -> Report:
         ({}, EvaluateSpec(workspace=PurePath("my data")), "cleansplit apply --link=sanitized '--workspace=my data'"),
         ({"label_conflicts": DOUBT}, RunSpec(), "cleansplit review"),
         ({"label_conflicts": DOUBT}, AuditSpec(root="x", workspace=PurePath("w")), "cleansplit review --workspace=w"),
+        ({}, RunSpec(workspace=PurePath("s3://b/w")), "cleansplit apply --link=sanitized --workspace=s3://b/w"),
     ],
 )
 def test_the_next_command_decides_what_is_open_or_writes_the_images_that_stay(
@@ -104,3 +105,15 @@ def test_the_folder_that_is_named_is_outside_the_source(
 )
 def test_after_a_clean_run_the_next_command_keeps_it_clean(run: Report, spec: Spec, command: str) -> None:
     assert next_step(clean(run), spec) == command
+
+
+@pytest.mark.parametrize("spec", [AuditSpec(root="x", view="ink"), DedupeSpec(source="x", view="ink")])
+def test_images_that_cannot_be_compared_get_no_gate_which_would_always_fail(
+    run: Report, spec: AuditSpec | DedupeSpec
+) -> None:
+    without = tuple(replace(one, blank=one.rows) for one in run.within)
+    found = replace(clean(run), spec=spec, within=without)
+    assert found.incomparable
+    assert next_step(found, spec) == "cleansplit export --format=folder"
+    said = "Look for near-duplicates yourself: these images have no usable fingerprint."
+    assert said in sentences(Numbers(found), "next_steps")
