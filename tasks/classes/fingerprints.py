@@ -21,9 +21,11 @@ from tasks.classes.png import UnreadableError
 from tasks.records import Part, Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import FINGERPRINTS
+from tasks.registration.forms import are_smooth
 from tasks.registration.views import VIEWS
 from tasks.sources.members import Members
 from tasks.storage import Place, at, tables
+from tasks.storage.copies import Copies
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images, as_rows
 
@@ -42,11 +44,14 @@ def write_fingerprints(
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
-    bits = tables.binary(view.bits(images.gray))
+    bits = view.bits(images.gray)
+    if reading.kind == "photographs":
+        copies = Copies([workspace / shard.copies], np.zeros(len(images), np.int64), known["copy"].to_numpy())
+        bits[are_smooth(copies.read())] = 0  # they can only have exact duplicates
     if right:
         better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
         known["md5"] = pc.coalesce(better, known["md5"])
-    columns = {"id": images.ids, "md5": known["md5"], "bits": bits, **known}  # in this order
+    columns = {"id": images.ids, "md5": known["md5"], "bits": tables.binary(bits), **known}  # in this order
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length or images.gray.shape[1] ** 2)}
     tables.write(pa.table(columns).replace_schema_metadata(length), target / FINGERPRINTS)
@@ -54,10 +59,9 @@ def write_fingerprints(
 
 
 def _of_glyphs(images: Images) -> dict[str, pa.Array]:
-    digests = [md5(image, usedforsecurity=False).digest() for image in images.gray]
     fonts, pixels = [font_of(name.split("/", 2)[2]) for name in images.ids.to_pylist()], as_rows(images.gray)
     return {
-        "md5": pa.array(digests, pa.binary(16)),
+        "md5": pa.array([md5(image, usedforsecurity=False).digest() for image in images.gray], pa.binary(16)),
         "font": pa.array(fonts, pa.string()),
         "one_colour": pa.array((pixels == pixels[:, :1]).all(axis=1)),
     }
@@ -83,8 +87,7 @@ def write_doubts(shards: Sequence[Shard], workspace: Place, target: Place) -> di
     """Write the photographs to decode in full, with ``shard`` (its number) and ``id``; return the count per shard."""
     known = _known(shards, workspace, ["id", "md5", "coded", "mode", "width", "height"])
     reduced, full = known.filter(known["coded"].is_valid()), known.filter(known["coded"].is_null())
-    pairs = reduced.group_by(["md5", "coded"]).aggregate([])
-    are_equal = pc.is_in(reduced["md5"], value_set=_repeated(pairs["md5"]))
+    are_equal = pc.is_in(reduced["md5"], value_set=_repeated(reduced.group_by(["md5", "coded"]).aggregate([])["md5"]))
     doubtful = pc.or_(are_equal, pc.is_in(_size(reduced), value_set=pc.unique(_size(full))))
     found = reduced.filter(doubtful).select(["shard", "id"])
     tables.write(found, target)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Bits, Floats, Gray, Mask, RowNumbers
 from tasks.kernel import SIDES, compiled
-from tasks.registration.agreement import overlay
+from tasks.registration.agreement import Overlaid, overlay, textured
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
@@ -21,6 +21,8 @@ FORMS = 2 + len(MOVED) + len(ZOOMED)  # original, trimmed, moved, zoomed
 PLAIN_WITHIN = 16  # gray levels: largest deviation from the middle of the outermost line
 WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
+AT_ONCE = 1024  # copies whose texture is measured at a time
+SMOOTH = 0.1  # share of a photograph with texture below which none of its pairs, even with a crop, has enough
 FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
 
@@ -70,6 +72,14 @@ def windows(copies: Gray) -> Floats:
 def are_framed(window: Floats) -> Mask:
     """Return which windows, float64 (n, 4), leave out so much that forms and registration do not allow for it."""
     return np.any(window[:, :2] <= FRAMED, axis=1)
+
+
+def are_smooth(copies: Gray) -> Mask:
+    """Return which copies, uint8 (n, 64, 64), have too little texture for a decision on any of their pairs."""
+    parts = (part.astype(np.float32) for part in np.array_split(copies, 1 + len(copies) // AT_ONCE))
+    smooth = np.concatenate([textured(Overlaid(part, part, np.ones(part.shape, np.bool_))) for part in parts]) < SMOOTH
+    smooth[smooth] = ~are_framed(windows(copies[smooth]))  # what is inside bars may have more
+    return smooth
 
 
 def seen_through(copies: Gray, window: Floats) -> Gray:

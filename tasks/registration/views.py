@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.arrays import Bits, Gray, Mask
+from tasks.arrays import Bits, Gray
 from tasks.vocabulary import Variant, ViewName
 
 INK_ABOVE = 127
@@ -51,11 +51,12 @@ def ink_bits(gray: Gray) -> Bits:
     return np.packbits(gray.reshape(len(gray), gray.shape[1] * gray.shape[2]) > INK_ABOVE, axis=1)
 
 
-def photo_bits(gray: Gray) -> Bits:
+def comparable_bits(gray: Gray) -> Bits:
     """Return packed bits, uint8 (n, 98), of small gray copies, uint8 (n, 16, 16), first bit most significant.
 
     With d the 392 horizontal and vertical Sobel gradients of a copy, bit k is ``d_k > rms(d) / 4`` and bit 392 + k is
-    ``d_k < -rms(d) / 4``; ties are background. Copies are Pillow's "L" and antialiased BILINEAR.
+    ``d_k < -rms(d) / 4``; ties are background. Images with almost all bits in one plane have none, and can only have
+    exact duplicates. Copies are Pillow's "L" and antialiased BILINEAR.
     """
     g = gray.astype(np.int16)  # small: a million images have eight forms each
     down = g[:, :-2] + 2 * g[:, 1:-1] + g[:, 2:]
@@ -63,25 +64,10 @@ def photo_bits(gray: Gray) -> Bits:
     d = np.stack([down[:, :, 2:] - down[:, :, :-2], right[:, 2:] - right[:, :-2]], axis=1).reshape(len(g), BITS // 2)
     squares = np.multiply(d, d, dtype=np.int32)  # at most 1020 squared
     big = squares > squares.sum(axis=1, keepdims=True, dtype=np.int32) // (16 * d.shape[1])
-    return np.packbits(np.concatenate([big & (d > 0), big & (d < 0)], axis=1), axis=1)
-
-
-def comparable_bits(gray: Gray) -> Bits:
-    """Return the bits of the photo view, or none for images whose bits carry too little information."""
-    bits = photo_bits(gray)
-    bits[says_too_little(bits)] = 0
-    return bits
-
-
-def says_too_little(bits: Bits) -> Mask:
-    """Return which images have no bits or almost all in one plane, so that they can only have exact duplicates.
-
-    >>> says_too_little(np.zeros((1, 98), np.uint8)).tolist()
-    [True]
-    """
-    planes = np.unpackbits(bits, axis=1, count=BITS).reshape(len(bits), 4, BITS // 4).sum(axis=2)
-    total = planes.sum(axis=1)
-    return (total == 0) | (planes.max(axis=1) > ONE_PLANE * total)
+    bits = np.concatenate([big & (d > 0), big & (d < 0)], axis=1)
+    planes = bits.reshape(len(g), 4, BITS // 4).sum(axis=2)
+    bits[planes.max(axis=1) > ONE_PLANE * planes.sum(axis=1)] = False
+    return np.packbits(bits, axis=1)
 
 
 INK = View(

@@ -98,10 +98,14 @@ def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: 
     assert "20 have a duplicate in validation." in answer(Numbers(caught.value.report))
 
 
-def test_images_of_one_colour_which_can_not_be_compared_pass_no_gate(prefect_server: None, tmp_path: Path) -> None:
-    plain = {f"test/a/{n}.png": saved(Colours.new("RGB", (64, 64), (n, 90, 0)), "PNG") for n in range(9)}
+def test_images_of_one_colour_and_ramps_which_can_not_be_compared_pass_no_gate(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    plain = {f"test/a/{n}.png": saved(Colours.new("RGB", (64, 64), (n, 90, 0)), "PNG") for n in range(5)}
+    ramp = Colours.linear_gradient("L").resize((64, 64)).rotate(30, Colours.Resampling.BICUBIC, expand=True)
+    ramps = {f"test/a/{5 + n}.png": saved(ramp.crop((26 - n, 26, 58 + n, 58)), "PNG") for n in range(4)}
     known = {f"train/a/{n}.png": saved(scene(64, 64, n), "PNG") for n in range(9)}
-    root = str(write_folder(tmp_path / "data", plain | known))
+    root = str(write_folder(tmp_path / "data", plain | ramps | known))
     with pytest.raises(GateError, match="can't be checked, since no image of test has a usable fingerprint") as caught:
         audit(root=root, workspace=tmp_path / "w", view="photo", **LIMIT)
     numbers = Numbers(caught.value.report)

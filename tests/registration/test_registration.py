@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from tasks.arrays import Pixels
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
+from tasks.registration.forms import are_smooth
 from tasks.registration.warp import IDENTITY, halved, warped
 from tests.build import scene
 
@@ -174,6 +175,18 @@ def test_smooth_pictures_have_little_texture_and_scenes_have_much() -> None:
     assert textured(laid(pictures, np.repeat(smooth[:1], len(pictures), axis=0), same(len(pictures)))).min() > 0.5, (
         "of one"
     )
+
+
+def test_ramps_are_smooth_unless_they_frame_a_scene() -> None:
+    x, y = np.meshgrid(*[np.arange(SIDE, dtype=np.uint8)] * 2)
+    ramps = np.stack([3 * x + y, 255 - 2 * x - 2 * y, x + y])
+    scenes = windows(MIDDLE).astype(np.uint8)
+    framed = np.full_like(scenes, 200)
+    framed[:, 24:40, 24:40] = scenes[:, ::4, ::4]
+    mixed = np.concatenate([ramps, scenes, framed, ramps])
+    expected = [True] * 3 + [False] * (len(scenes) + len(framed)) + [True] * 3
+    assert are_smooth(mixed).tolist() == expected
+    assert are_smooth(mixed[:0]).tolist() == []
 
 
 def test_constant_pictures_agree_with_nothing_and_give_numbers() -> None:
