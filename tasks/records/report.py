@@ -95,9 +95,10 @@ class Report:
         return tuple(name for name in EVALUATED if self.rows[name] or name in given)
 
     @property
-    def incomparable(self) -> tuple[SplitName, ...]:
-        """The splits whose images all lack a usable fingerprint: only identical ones are found."""
-        return tuple(of.split for of in self.within if 0 < of.rows == of.blank)
+    def incomparable(self) -> tuple[row.WithinSplit, ...]:
+        """The splits of the answer of which more than 1 % of the images lack a usable fingerprint."""
+        own = ("train",) if self.alone else self.evaluated
+        return tuple(of for of in self.within if of.split in own and of.blank > 0.01 * of.rows)
 
     @property
     def scored(self) -> SplitName:

@@ -63,7 +63,8 @@ def _of_rows(name: str, limit: float, report: Report) -> Gate:
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
     value, most = max(map(_share, counted)), max(map(_most, counted))
-    if value <= limit and report.incomparable and name != "max_shared_groups":
+    unknown = max((of.blank / of.rows for of in report.incomparable), default=0) if name != "max_shared_groups" else 0
+    if value <= limit < value + unknown and report.spec.undecided == "fail":
         return Gate(name, limit, None, passed=False)
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
@@ -166,10 +167,12 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
 
 def _unknown(report: Report) -> str:
     """Return why the overlap of a split is unknown."""
-    if report.incomparable:
-        return f"no image of {'the set' if report.alone else report.incomparable[0]} has a usable fingerprint"
-    empty = next((name for name in report.evaluated if not report.rows[name]), report.scored)
-    return f"{'the set' if report.alone else empty} has no images"
+    empty = next((name for name in report.evaluated if not report.rows[name]), None)
+    if empty or not report.incomparable:
+        return f"{'the set' if report.alone else empty or report.scored} has no images"
+    most = max(report.incomparable, key=lambda of: of.blank / of.rows)
+    images = "images" if report.alone else f"{most.split} images"
+    return f"{most.blank:,} of {most.rows:,} {images} have no usable fingerprint; `--undecided pass` accepts them"
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:

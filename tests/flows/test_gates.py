@@ -104,13 +104,15 @@ def test_images_of_one_colour_and_ramps_which_can_not_be_compared_pass_no_gate(
     plain = {f"test/a/{n}.png": saved(Colours.new("RGB", (64, 64), (n, 90, 0)), "PNG") for n in range(5)}
     ramp = Colours.linear_gradient("L").resize((64, 64)).rotate(30, Colours.Resampling.BICUBIC, expand=True)
     ramps = {f"test/a/{5 + n}.png": saved(ramp.crop((26 - n, 26, 58 + n, 58)), "PNG") for n in range(4)}
-    known = {f"train/a/{n}.png": saved(scene(64, 64, n), "PNG") for n in range(9)}
-    root = str(write_folder(tmp_path / "data", plain | ramps | known))
-    with pytest.raises(GateError, match="can't be checked, since no image of test has a usable fingerprint") as caught:
-        audit(root=root, workspace=tmp_path / "w", view="photo", **LIMIT)
+    scenes = {f"{'train' if n else 'test'}/b/{n}.png": saved(scene(64, 64, n), "PNG") for n in range(10)}
+    how: dict[str, Any] = {"root": str(write_folder(tmp_path / "data", plain | ramps | scenes)), "view": "photo"}
+    with pytest.raises(GateError, match="since 9 of 10 test images have no usable fingerprint; `--und") as caught:
+        audit(**how, workspace=tmp_path / "w", **LIMIT)
     numbers = Numbers(caught.value.report)
     assert sentences(numbers, "outcome") == ["undecided"]
-    assert "9 of the 9 test images have no usable fingerprint: only identical copies are found." in answer(numbers)
+    assert "9 of the 10 test images have no usable fingerprint: only identical copies are found." in answer(numbers)
+    assert audit(**how, workspace=tmp_path / "w", undecided="pass", **LIMIT).gates[-1].passed
+    assert audit(**how, workspace=tmp_path / "w", max_overlap=0.9).gates[-1].passed
 
 
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:

@@ -115,5 +115,5 @@ def test_images_that_cannot_be_compared_get_no_gate_which_would_always_fail(
     found = replace(clean(run), spec=spec, within=without)
     assert found.incomparable
     assert next_step(found, spec) == "cleansplit export --format=folder"
-    said = "Look for near-duplicates yourself: these images have no usable fingerprint."
+    said = "Look yourself for near-duplicates of images without a usable fingerprint."
     assert said in sentences(Numbers(found), "next_steps")
