@@ -503,7 +503,8 @@ void NAME(textured)(const float *first, const float *second, const uint8_t *insi
         float variance[WINDOWS * WINDOWS] = {0};
         for (int at = 0; at < PIXELS; at++) there[at] = inside[at];
         if (is_new(first, before, PIXELS)) smooth(first, SIDE, half, reach, of_first);
-        smooth(second, SIDE, half, reach, of_second);
+        if (second == first) memcpy(of_second, of_first, sizeof of_second); /* the texture of one image */
+        else smooth(second, SIDE, half, reach, of_second);
         double energy = without(of_first, first, there, a);
         float gain = (float)sqrt(energy / without(of_second, second, there, b));
         means(there, covered);
