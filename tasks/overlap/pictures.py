@@ -33,7 +33,7 @@ from tasks.threads import blas_threads, several_threads
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, so that setup pays
 SEARCHED = 50_000  # images to search for at a time by MinHash, whose keys in all forms take 150 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
-STEPS = 4  # in which further candidates are measured
+STEPS = 4  # to measure further candidates
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
 
