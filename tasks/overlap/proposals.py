@@ -23,7 +23,7 @@ from tasks.threads import several_threads
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
-SIGNED, AT_ONCE = 8192, 225_000  # rows of a thread, and patterns with keys in memory: 90 MB for 96 bands
+SIGNED, AT_ONCE = 8192, 180_000  # rows of a thread, and patterns with keys in memory: 70 MB for 96 bands
 SORTED = 16  # bands with sorted keys in memory: 30 MB
 
 
