@@ -78,7 +78,7 @@ def are_smooth(copies: Gray) -> Mask:
     """Return which copies, uint8 (n, 64, 64), have too little texture for a decision on any of their pairs."""
     parts = (part.astype(np.float32) for part in np.array_split(copies, 1 + len(copies) // AT_ONCE))
     smooth = np.concatenate([textured(Overlaid(part, part, np.ones(part.shape, np.bool_))) for part in parts]) < SMOOTH
-    smooth[smooth] = ~are_framed(windows(copies[smooth]))  # what is inside bars may have more
+    smooth[smooth] = ~are_framed(windows(copies[smooth]))  # the part inside bars may have more
     return smooth
 
 
