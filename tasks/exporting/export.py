@@ -22,7 +22,6 @@ from tasks.vocabulary import SPLITS, Format, SplitName
 GROUPS = "groups.parquet"  # only in runs with grouped splits
 SETS = ("raw", "sanitized")
 LONGEST = 255  # bytes of a part of a path, on common file systems
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 COURSE = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}  # names of the pickles
 
 
@@ -165,8 +164,6 @@ def _what_is_wrong(name: str) -> str | None:
         return "has a control character"
     if any(len(part.encode("utf-8", "surrogateescape")) > LONGEST for part in parts):
         return f"has a part of more than {LONGEST} bytes"
-    if any(part.partition(".")[0].lower() in RESERVED for part in parts):
-        return "has a part that is a device name on some systems"
     return None
 
 

@@ -83,19 +83,20 @@ def splits_of(source: Source, listing: Listing, notes: Sequence[str] = ()) -> di
     """Return the folder of each split in a root; an empty dict for a source of another role.
 
     Raises `UsageError` when a root holds no splits, or another source holds them: as classes, they would be compared
-    with themselves. Raises `DataError` when another source holds no images. Both name what the source holds, and the
-    command that reads it, and repeat the `notes` about its files.
+    with themselves. It names the command that reads the source; if there is none, raises `DataError`. Both name what
+    the source holds, and repeat the `notes` about its files.
     """
     is_root, folders = source.role == "root", listing.with_images
     found = split_folders(folders)
     if bool(found) == is_root and folders:
         return found
-    raise (UsageError if is_root or found else DataError)(" ".join([_described(Held(source, listing)), *notes]))
-
-
-def _described(held: Held) -> str:
-    source = held.source
+    held = Held(source, listing)
     layout = next(filter(None, (layout(held) for layout in LAYOUTS)), None)
+    raise (UsageError if layout else DataError)(" ".join([_described(held, layout), *notes]))
+
+
+def _described(held: Held, layout: Layout) -> str:
+    source = held.source
     if layout is None:
         return f"{source.name} {held.without_images()}; name another source (docs/data.md has all forms)."
     what, command = layout

@@ -1,4 +1,4 @@
-"""Names that can't be names of files everywhere are refused before anything is written."""
+"""Names that cannot be names of files are refused before anything is written."""
 
 import pytest
 
@@ -9,6 +9,7 @@ ODD = ["B\\x/a\\b.png", "\\c.png", "D/..dots.png"]
 GOOD = [
     *ODD,
     "A/a.png",
+    "con/aux.png",  # device names of Windows only, which is not supported
     "A/deep/a.png",
     "猫 1/ä.png",
     "B/RnJlaWdodA==.png",
@@ -32,8 +33,6 @@ def test_usual_names_are_names_of_files() -> None:
         ("A/x\n.png", "has a control character"),
         (f"A/{'x' * 252}.png", "has a part of more than 255 bytes"),
         (f"A/{'猫' * 84}.png", "has a part of more than 255 bytes"),
-        ("A/con.png", "is a device name"),
-        ("LPT1/x.png", "is a device name"),
         ("a/A.png", "on case-insensitive file systems"),
         ("猫 1/a\u0308.png", "on case-insensitive file systems"),
         ("A/a.png/b.png", "is also the folder of"),

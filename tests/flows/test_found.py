@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.records.spec import DedupeSpec
 from tasks.sources.opening import open_source
@@ -125,7 +125,8 @@ def test_the_sentence_says_what_is_there_and_its_commands_read_it(
 ) -> None:
     build, said, expected = SITUATIONS[name]
     (given := tmp_path / "given").mkdir()
-    sentence = refused(here(*build(given), "--workspace", str(tmp_path / "w")), UsageError.exit_code)
+    code = UsageError.exit_code if expected else DataError.exit_code
+    sentence = refused(here(*build(given), "--workspace", str(tmp_path / "w")), code)
     assert said in sentence
     commands = re.findall("`([^`]+)`", sentence)
     assert bool(commands) is bool(expected)
@@ -162,7 +163,7 @@ def test_an_option_is_given_instead_where_a_command_has_several_sources(
         (tmp_path / name).mkdir()
     given = {"--train": shards(tmp_path / "train")[1], "--test": links(tmp_path / "test", "a", "b")[1]}
     for option, said in (("--train", "holds 3 archives"), ("--test", "has 2 links")):
-        sentence = refused(here("audit", *chain(*given.items()), "--workspace", "w"), 3)
+        sentence = refused(here("audit", *chain(*given.items()), "--workspace", "w"), UsageError.exit_code)
         assert said in sentence
         (instead,) = re.findall("`([^`]+)`", sentence)
         words = shlex.split(instead)

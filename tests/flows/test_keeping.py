@@ -20,8 +20,10 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStartTime,
 )
 from prefect.client.schemas.sorting import FlowRunSort, LogSort, TaskRunSort
+from prefect.states import Cancelled, Running
 
 from flows import keeping
+from flows.command.undeploy import undeploy
 from tasks.errors import DataError, UsageError
 from tasks.records import Report
 from tasks.reporting.published_results import figures
@@ -203,3 +205,13 @@ def test_flows_remove_old_runs_and_check_the_newest(
         keeping.verify(workspace=tmp_path)
     with pytest.raises(UsageError, match="keep: give a whole number above 0"):
         keeping.clean(keep=0, workspace=tmp_path)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_undeploying_names_an_active_run_and_the_command_that_cancels_it() -> None:
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(keeping.verify, name="verify pets", state=Running())
+        with pytest.raises(UsageError, match="verify pets is active; let it end, or cancel it: `prefect ") as caught:
+            undeploy()
+        client.set_flow_run_state(run.id, Cancelled(), force=True)
+    assert str(caught.value).endswith(f"`prefect flow-run cancel {run.id}`.")
