@@ -24,14 +24,15 @@ def groups_of(count: int, links: Iterable[tuple[RowNumbers, RowNumbers]]) -> Row
     return np.argsort(np.argsort(start))[group].astype(np.int64)
 
 
-def first_with(keys: RowNumbers) -> RowNumbers:
-    """Return, for each row, the first row with the same key.
+def links_of(keys: RowNumbers) -> tuple[RowNumbers, RowNumbers]:
+    """Return the rows with a key, and the first row with the same key for each; -1 is not a key.
 
-    >>> first_with(np.array([7, 9, 7])).tolist()
-    [0, 1, 0]
+    >>> [ends.tolist() for ends in links_of(np.array([9, 7, -1, 7]))]
+    [[0, 1, 3], [0, 1, 1]]
     """
-    _, start, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return start[inverse]
+    rows = np.flatnonzero(keys >= 0)
+    _, start, inverse = np.unique(keys[rows], return_index=True, return_inverse=True)
+    return rows, rows[start[inverse]]
 
 
 def is_first(*keys: NDArray[Any]) -> Mask:

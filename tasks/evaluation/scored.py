@@ -1,6 +1,6 @@
 """The rows that models are scored on: their groups, their subsets with accuracies, and why arms cannot be compared."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.arrays import AnyArray, Labels, Mask, RowNumbers
+from tasks.arrays import Labels, Mask, RowNumbers
 from tasks.evaluation.intervals import accuracy
-from tasks.joined import first_with, groups_of
+from tasks.joined import groups_of, links_of
 from tasks.records import Overlap, Score, Splits, Training, between
 from tasks.records.removed import is_removed
 from tasks.storage import Place, tables
@@ -50,7 +50,7 @@ def has_twin(twins: Place) -> Mask:
     return pc.or_(table["exact"], table["near"]).to_numpy()
 
 
-def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
+def group_rows(keys: Sequence[RowNumbers]) -> RowNumbers:
     """Return the number of each row's group: rows that share a key, directly or through other rows.
 
     Rows of a group show the same, so they are right or wrong together. Each of the `keys` is int64 (n,): rows with
@@ -59,11 +59,7 @@ def group_rows(keys: Iterable[AnyArray]) -> RowNumbers:
     >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
     [0, 0, 0, 1, 2]
     """
-    links = []
-    for key in keys:
-        shared = np.flatnonzero(key >= 0)
-        links.append((shared, shared[first_with(key[shared])]))
-    return groups_of(len(key), links)
+    return groups_of(len(keys[0]), map(links_of, keys))
 
 
 def _equal_pixels(files: list[Place]) -> RowNumbers:

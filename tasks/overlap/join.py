@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from tasks.arrays import RowNumbers
 from tasks.errors import UsageError
 from tasks.kernel import computed_by
 from tasks.libraries import shaped_by
@@ -115,12 +114,6 @@ class Join:
         """All images of both sides."""
         first = read_images(self.first, self.workspace)
         return first, first if self.within else read_images(self.second, self.workspace)
-
-    @cached_property
-    def labels(self) -> tuple[RowNumbers, RowNumbers]:
-        """Classes of all images of both sides."""
-        one, two = (tables.read(self.workspace / s.images_table, ["label"])["label"].to_numpy() for s in self.sides)
-        return one, two
 
 
 def join_of(

@@ -120,7 +120,10 @@ def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[fl
 
 def _kept(join: Join, pairs: Pairs) -> Pairs:
     """Return the pairs to keep; for photographs all, since each has few."""
-    return in_order(pairs, join.within) if join.view.on_pixels else that_matter(pairs, join.labels, join.within)
+    if join.view.on_pixels:
+        return in_order(pairs, join.within)
+    one, two = (tables.read(join.workspace / s.images_table, ["label"])["label"].to_numpy() for s in join.sides)
+    return that_matter(pairs, (one, two), join.within)
 
 
 def near_pairs(

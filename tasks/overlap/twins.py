@@ -88,7 +88,7 @@ class Direction:
         """Return the matches of the rows on one side of a join."""
         own = rows[side]
         best, first, second = (found[own.image] for found in _best(join, settled, side))
-        label = np.append(join.labels[1 - side], SEVERAL)[first["image"]]  # the last is for `NOTHING`
+        label = np.append(join.both[1 - side].labels, SEVERAL)[first["image"]]  # the last is for `NOTHING`
         other = np.where((label != own.label) | (label == SEVERAL), first, second)
         for name in ("exact", "near"):
             other[name] &= own.label != UNKNOWN
@@ -171,8 +171,8 @@ def _best(join: Join, settled: Settled, side: int) -> list[Best]:
     match["image"], match["exact"], match["similarity"] = other, np.arange(len(of)) < len(i), similarity
     for name, mask in (("near", settled.duplicate), ("undecided", settled.undecided), ("judged", settled.judged)):
         match[name][len(i) :] = np.tile(mask, 2 if join.within else 1)
-    weight, labels = similarity + 4 * match["exact"] + 2 * match["near"] + match["undecided"], join.labels[1 - side]
-    order = np.lexsort((other, -weight, of))
+    weight = similarity + 4 * match["exact"] + 2 * match["near"] + match["undecided"]
+    order, labels = np.lexsort((other, -weight, of)), join.both[1 - side].labels
     known = order[labels[other[order]] != UNKNOWN]
     two = known[best_by_class(of[known], other[known], weight[known], labels)]
     first = is_first(of[two])

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 
 from tasks.arrays import RowNumbers
 from tasks.errors import UsageError
-from tasks.joined import first_with, groups_of
+from tasks.joined import groups_of, links_of
 from tasks.records import LoadedSources, Overlap, SplitDuplicates
 from tasks.records.spec import DrawSpec
 from tasks.splits.group_names import names_of_groups
@@ -37,17 +37,17 @@ def row_groups(
     """
     of_twins = tables.read(space / twins.table, ["id", "group"])
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
-    count, links = len(ids), [(rows, rows[first_with(of_twins["group"].to_numpy())])]
+    count, links = len(ids), [(rows, rows[links_of(of_twins["group"].to_numpy())[1]])]
     links += [pair for overlap in found for pair in _pairs(overlap, ids, space)]
     files = pc.replace_substring_regex(ids, r"(?i)#\d+\.(tiff?|dcm|dicom)$", "").dictionary_encode()  # of pages
-    links.append((np.arange(count), first_with(files.indices.to_numpy())))
+    links.append(links_of(files.indices.to_numpy()))
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
     names = names_of_groups(ids, by, loaded, space)
     keys = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
     known = np.flatnonzero(keys != NOTHING)
     purity, completeness = agreement(groups_of(count, links)[known], keys[known])
-    links.append((known, known[first_with(keys[known])]))
+    links.append(links_of(keys))
     return groups_of(count, links), {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
 
 
