@@ -31,8 +31,7 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
     active = FlowRunFilter.model_validate({"state": ACTIVE})
     with get_client(sync_client=True) as client:
         if runs := client.read_flow_runs(flow_filter=ours, flow_run_filter=active):
-            cancel = f"prefect flow-run cancel {runs[0].id}"
-            raise UsageError(f"{runs[0].name} is active; let it end, or cancel it: `{cancel}`.")
+            raise UsageError(f"{runs[0].name} is active; let it end, or run `prefect flow-run cancel {runs[0].id}`.")
         for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):
                 deployed = client.read_deployment_by_name(name).id

@@ -96,9 +96,9 @@ class Report:
 
     @property
     def incomparable(self) -> tuple[row.WithinSplit, ...]:
-        """The splits of the answer, if more than 1 % of their images lack a usable fingerprint."""
+        """The splits of the answer of which too many images lack a usable fingerprint."""
         own = ("train",) if self.alone else self.evaluated
-        return tuple(of for of in self.within if of.split in own and of.blank > 0.01 * of.rows)
+        return tuple(of for of in self.within if of.split in own and of.incomparable)
 
     @property
     def scored(self) -> SplitName:

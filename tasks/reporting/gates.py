@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from tasks.errors import GateError, UndecidedError
-from tasks.presenting.words import folder_for
+from tasks.presenting.words import Numbers, folder_for, sentences
 from tasks.records import Report
 from tasks.records.reasons import REASONS, REMEDIES
 from tasks.records.references import Arrived
@@ -64,7 +64,7 @@ def _of_rows(name: str, limit: float, report: Report) -> Gate:
         return Gate(name, limit, None, passed=False)
     value, most = max(map(_share, counted)), max(map(_most, counted))
     unknown = max((of.blank / of.rows for of in report.incomparable), default=0) if name != "max_shared_groups" else 0
-    if value <= limit < value + unknown and report.spec.undecided == "fail":
+    if most <= limit < most + unknown and report.spec.undecided == "fail":
         return Gate(name, limit, None, passed=False)
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
@@ -140,7 +140,7 @@ def _reasons(role: Role, name: str, report: Report) -> str:
 
 def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
-        return f"{flag} can't be checked, since {_unknown(report)}."
+        return f"{flag} can't be checked: {_unknown(report)}"
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     one = _number(worst) == 1
     if isinstance(worst, SplitGroups):
@@ -166,13 +166,11 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
 
 
 def _unknown(report: Report) -> str:
-    """Return why the overlap of a split is unknown."""
+    """Return why the overlap of a split is unknown, in sentences."""
     empty = next((name for name in report.evaluated if not report.rows[name]), None)
     if empty or not report.incomparable:
-        return f"{'the set' if report.alone else empty or report.scored} has no images"
-    most = max(report.incomparable, key=lambda of: of.blank / of.rows)
-    images = "images" if report.alone else f"{most.split} images"
-    return f"{most.blank:,} of {most.rows:,} {images} have no usable fingerprint; `--undecided pass` accepts them"
+        return f"{'the set' if report.alone else empty or report.scored} has no images."
+    return " ".join([*sentences(Numbers(report), "blank"), "`--undecided pass` accepts them."])
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:

@@ -106,13 +106,23 @@ def test_images_of_one_colour_and_ramps_which_can_not_be_compared_pass_no_gate(
     ramps = {f"test/a/{5 + n}.png": saved(ramp.crop((26 - n, 26, 58 + n, 58)), "PNG") for n in range(4)}
     scenes = {f"{'train' if n else 'test'}/b/{n}.png": saved(scene(64, 64, n), "PNG") for n in range(10)}
     how: dict[str, Any] = {"root": str(write_folder(tmp_path / "data", plain | ramps | scenes)), "view": "photo"}
-    with pytest.raises(GateError, match="since 9 of 10 test images have no usable fingerprint; `--und") as caught:
+    with pytest.raises(GateError, match=r"9 of the 10 test images have no usable fingerprint, so .* `--und") as caught:
         audit(**how, workspace=tmp_path / "w", **LIMIT)
     numbers = Numbers(caught.value.report)
     assert sentences(numbers, "outcome") == ["undecided"]
-    assert "9 of the 10 test images have no usable fingerprint: only identical copies are found." in answer(numbers)
+    assert "9 of the 10 test images have no usable fingerprint, so only identical copies are found." in answer(numbers)
     assert audit(**how, workspace=tmp_path / "w", undecided="pass", **LIMIT).gates[-1].passed
     assert audit(**how, workspace=tmp_path / "w", max_overlap=0.9).gates[-1].passed
+
+
+def test_undecided_images_and_others_that_can_not_be_compared_count_together(audited: Report) -> None:
+    assert isinstance(audited.spec, AuditSpec)
+    pairs = tuple(replace(pair, exact=0, near=0, undecided=pair.rows // 5) for pair in audited.overlap)
+    within = tuple(replace(of, blank=of.rows // 5) for of in audited.within)
+    for limit, undecided, passed in ((0.2, "fail", False), (0.2, "pass", True), (0.4, "fail", True)):
+        spec = replace(audited.spec, max_overlap=limit, undecided=undecided)  # type: ignore[arg-type]
+        gate = measure_gates(replace(audited, spec=spec, overlap=pairs, within=within))[-1]
+        assert (gate.name, gate.value is None, gate.passed) == ("max_overlap", not passed, passed)
 
 
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
@@ -132,7 +142,7 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     empty = replace(limited, overlap=pairs, rows=SplitRows(train=audited.rows.train, validation=0, test=0))
     gate = measure_gates(empty)[-1]
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
-    with pytest.raises(GateError, match="--max-overlap can't be checked, since test has no images"):
+    with pytest.raises(GateError, match="--max-overlap can't be checked: test has no images"):
         enforce_gates(replace(empty, gates=(gate,)))
     assert "their overlap with train is unknown" in answer(Numbers(empty))
 

@@ -211,7 +211,7 @@ def test_flows_remove_old_runs_and_check_the_newest(
 def test_undeploying_names_an_active_run_and_the_command_that_cancels_it() -> None:
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(keeping.verify, name="verify pets", state=Running())
-        with pytest.raises(UsageError, match="verify pets is active; let it end, or cancel it: `prefect ") as caught:
+        with pytest.raises(UsageError, match="verify pets is active; let it end, or run `prefect ") as caught:
             undeploy()
         client.set_flow_run_state(run.id, Cancelled(), force=True)
     assert str(caught.value).endswith(f"`prefect flow-run cancel {run.id}`.")
