@@ -5,9 +5,11 @@ from typing import Any
 
 from tasks.classes.fingerprints import digests_of, write_corrected, write_doubts, write_fingerprints, write_in_full
 from tasks.classes.shard import build_shard
+from tasks.kernel import engine
 from tasks.libraries import shaped_by
 from tasks.processes import apart
 from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
+from tasks.registration import agreement
 from tasks.registration.forms import SMOOTH
 from tasks.sources.pieces import work_of
 from tasks.stage_task import finished, stage_task
@@ -55,7 +57,7 @@ def _fingerprinted(
     """Return the fingerprints of a shard, and their stage; `right` corrects wrong MD5s of the shard."""
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
-        inputs |= {"photographs": shard.folder, "view": reading.view, "smooth": SMOOTH}
+        inputs |= {"photographs": shard.folder, "view": reading.view, "smooth": [SMOOTH, agreement.VERSION, engine()]}
     if right:
         inputs["right"] = {name: digest.hex() for name, digest in right.items()}
     asked = shard, reading, right or {}, workspace

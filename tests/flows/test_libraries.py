@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from pillow_heif import register_heif_opener
 
+from tasks import kernel
+from tests import plain
 from tests.build import ROOT, saved, scene, write_folder
 from tests.flows.test_cli import command, here
 
@@ -30,6 +33,17 @@ def test_another_version_compares_again_and_decodes_nothing(server: dict[str, st
     assert runs[0] == runs[1], "the same report, and so the same run"
     assert stages[0]["classes"] == stages[1]["classes"]
     assert stages[0]["overlap"] < stages[1]["overlap"]
+
+
+def test_numpy_fingerprints_again_what_the_kernel_has_and_decodes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, counts = write_folder(tmp_path / "data", images()), []
+    for functions in (kernel.functions, None):
+        monkeypatch.setattr(kernel, "functions", functions)
+        plain.audit(root=str(data), workspace=tmp_path / "w")
+        counts.append([len([*(tmp_path / "w/stages" / name).glob("[!.]*")]) for name in ("classes", "fingerprints")])
+    assert counts == [[4, 4], [4, 8]]
 
 
 def test_heic_is_read_once_its_library_is_installed(server: dict[str, str], tmp_path: Path) -> None:
