@@ -132,6 +132,7 @@ def compared(
         verdicts={one.name: one.version for one in references},
         threshold=rulings[references[0].name].verdict.threshold,
         then=then,
+        blank=batch.blank,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
         return Arrived(**there["result"])

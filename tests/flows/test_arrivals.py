@@ -226,6 +226,15 @@ def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: 
         arrivals(source=batch, **small | {"against": ("none",)})
 
 
+def test_new_images_that_can_not_be_compared_are_counted(small: dict[str, Any], tmp_path: Path) -> None:
+    batch = batch_of(tmp_path / "batch", {"a": [1]}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
+    said = r"batch: 1 new, 1 known \(1 without a usable fingerprint\); --max-duplicates"
+    with pytest.raises(GateError, match=said):
+        arrivals(source=batch, max_duplicates=0.2, **small)
+    page = (Path(arrivals(source=batch, **small)) / PAGE).read_text()
+    assert "1 of the 2 images has no usable fingerprint, so only identical copies are found." in page
+
+
 @pytest.mark.parametrize("meanwhile", ["another batch", "a segment is dropped"])
 def test_a_batch_is_compared_again_if_its_reference_changes_before_it_is_accepted(
     meanwhile: str, small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
