@@ -96,7 +96,7 @@ class Report:
 
     @property
     def incomparable(self) -> tuple[row.WithinSplit, ...]:
-        """The splits of the answer of which too many images lack a usable fingerprint."""
+        """The splits of the answer with too many images that cannot be compared."""
         own = ("train",) if self.alone else self.evaluated
         return tuple(of for of in self.within if of.split in own and of.incomparable)
 

@@ -71,6 +71,7 @@ def test_every_image_loads_nothing_leaves_and_nothing_overflows(
             page.evaluate(UNFOLD)
             fits = "caption => caption.getBoundingClientRect().right <= innerWidth"
             assert page.evaluate(f"[...document.querySelectorAll('caption')].every({fits})")
+            assert page.evaluate("[...document.querySelectorAll('data')].every(d => d.getClientRects().length < 2)")
             assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
             assert page.evaluate("[...document.images].every(i => i.alt.length > 0)")
         else:
