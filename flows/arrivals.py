@@ -52,7 +52,7 @@ def arrivals(spec: ArrivalsSpec) -> str:
         tell(arrived, spec.against[0], folder)
         if failed := failed_gate(spec, arrived):
             raise failed
-        if arrived.rows.get("new") and not (spec.accept or spec.whole):
+        if arrived.then and arrived.rows.get("new") and not spec.accept:
             say(f"next        {then}")
         return str(folder)
 
@@ -83,7 +83,7 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
         held = next((one.arrived for one in before.live if one.batch == key), None)
         if held and (spec.whole or (held.folder and len(spec.against) == 1)):
             say(f"{before.name} has these images already; the results are from their arrival")
-            return held
+            return replace(held, then="")
         references = [] if spec.whole else [judged(spec, name) for name in spec.against]
         before = references[0] if references else before
         if held and held.folder:  # the other references may have changed since, and the batch is not its own duplicate
@@ -150,7 +150,7 @@ def compared(
     if unknown.rows:
         (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
         (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
-    deciding = [decide.submit(about, references, batch, loaded.shards, found, inside, place)]
+    deciding = [decide.submit(about, references, batch, loaded, found, inside, place)]
     return cast(Arrived, collect("decide", deciding)[0])
 
 

@@ -101,8 +101,7 @@ def show(report: Report, about: str) -> None:
             artifacts.create_table_artifact(rows, key=named(kind), description=description)
     for name in PICTURES:
         if at(picture := run / "figures" / f"{name}.png").exists():
-            url = uri_of(at(picture).read_bytes())
-            artifacts.create_image_artifact(url, key=named(name), description=title_of(name))
+            artifacts.create_image_artifact(uri_of(at(picture).read_bytes()), named(name), title_of(name))
 
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:

@@ -50,6 +50,11 @@ def is_generated(role: Role, source: str) -> bool:
     return role in ("large", "small") and source.partition(":")[0] in GENERATED
 
 
+def path_of(class_name: str, member: str) -> str:
+    """Return the path of a member below the folder with the class folders."""
+    return member if class_name == UNLABELLED or class_name.startswith(SET) else f"{class_name}/{member}"
+
+
 def counted(count: int, thing: str) -> str:
     """Return a count with its noun.
 

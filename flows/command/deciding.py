@@ -92,7 +92,9 @@ def apply(
         building.refuse_existing(out)
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
-    steps = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
+    every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
+    steps = applying.left_to_move(every, out) if move else every
+    before = f"; {len(every) - len(steps):,} had been moved before" if len(steps) < len(every) else ""
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
         print(f"images left for you to decide (see actions.csv): {', '.join(left)}", file=sys.stderr)
     done = "moved" if move else "linked" if all(step.source for step in steps) else "linked or copied"
@@ -103,15 +105,10 @@ def apply(
         counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
         shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
         most = f"; the largest folders are\n{''.join(shown)}" if steps else ".\n"
-        print(f"{counted(len(steps), 'file')} would be {done} to {out}{most}", end="", file=sys.stderr)
+        print(f"{counted(len(steps), 'file')} would be {done} to {out}{before}{most}", end="", file=sys.stderr)
         print("Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
         return
-    if move:
-        moved = applying.move(steps, originals, out)
-        before = f"; {len(steps) - moved:,} had been moved before" if moved < len(steps) else ""
-        print(f"moved {counted(moved, 'file')}{before}", file=sys.stderr)
-    else:
-        applying.link(steps, originals, out)
-        print(f"{done} {counted(len(steps), 'file')}", file=sys.stderr)
+    (applying.move if move else applying.link)(steps, originals, out)
+    print(f"{done} {counted(len(steps), 'file')}{before}", file=sys.stderr)
     print(target)

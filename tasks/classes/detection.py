@@ -14,10 +14,10 @@ from tasks.classes.png import UnreadableError, filtered_rows
 from tasks.records import Archive, Reading
 from tasks.records.spec import SourceSpec
 from tasks.registration.views import INK_ABOVE, VIEWS
-from tasks.sources.members import Members, path_of
+from tasks.sources.members import Members
 from tasks.stage_task import done, stage_task
 from tasks.storage import Place, tables
-from tasks.vocabulary import Kind, ViewName
+from tasks.vocabulary import Kind, ViewName, path_of
 
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224

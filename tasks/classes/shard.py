@@ -18,12 +18,12 @@ from tasks.errors import DataError
 from tasks.records import Archive, ClassCounts, Part, Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
-from tasks.sources.members import Members, path_of
+from tasks.sources.members import Members
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import thumbnails
 from tasks.storage.images import Images, as_rows, write_images
 from tasks.storage.stages import DIGESTS
-from tasks.vocabulary import Role
+from tasks.vocabulary import Role, path_of
 
 OF_A_CLASS = 20  # samples
 MAX_GLYPH_BYTES = 64 << 10

@@ -11,9 +11,8 @@ from tasks.exporting.originals import Originals
 from tasks.sources.annotated import label_file, lists_of, read_list, settings_of
 from tasks.sources.coco import documents
 from tasks.sources.labels import label_tables
-from tasks.sources.members import path_of
 from tasks.storage import Place, at, disk
-from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName, path_of
 
 
 def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, str, str]], out: Place) -> None:
@@ -41,8 +40,7 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
         for name, data in _files_of(source, names, columns, stay):
             disk.make_folder((out / f"{before}{name}").parent)
             disk.write_bytes(out / f"{before}{name}", data)
-        settings = settings_of(source, names) if lists else {}
-        if settings:
+        if settings := settings_of(source, names) if lists else {}:
             facts = {key: value for key, value in settings.items() if key not in {"path", *SPLIT_FOLDERS}}
             disk.write_text(out / "data.yaml", yaml.safe_dump(facts | {key: f"{key}.txt" for key in lists}))
         if settings or any("/" not in name for name in lists_of(names)):

@@ -77,14 +77,18 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
         write_annotations(originals, images, draft)
 
 
-def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
-    """Move files out of their folders, and return how many; files that an earlier call moved stay there.
+def left_to_move(steps: Iterable[Step], out: Place) -> list[Step]:
+    """Return the steps that no earlier call of `move` has done."""
+    return [step for step in steps if not at(out / step.name).exists() or (step.source and at(step.source).exists())]
+
+
+def move(steps: Iterable[Step], originals: Originals, out: Place) -> None:
+    """Move files out of their folders.
 
     Raises `DataError` when a file has changed, or its target exists, and `StorageError` when `out` is on
     another file system: a move would copy and delete.
     """
-    left = [step for step in steps if not at(out / step.name).exists() or (step.source and at(step.source).exists())]
-    names = {step.id: step.name for step in left}
+    names = {step.id: step.name for step in steps}
     with disk.storage_errors(out):
         for original in originals.of(pa.array(list(names), pa.string())):
             target = out / names[original.id]
@@ -94,7 +98,6 @@ def move(steps: Sequence[Step], originals: Originals, out: Place) -> int:
                 raise DataError(f"{target} already exists; choose another folder.")
             disk.make_folder(out)
             disk.move(original.place, target)
-    return len(left)
 
 
 def folders_of(originals: Originals, run: Place) -> list[Place]:

@@ -13,12 +13,12 @@ from PIL import Image
 from tasks.classes.dicom import one_frame
 from tasks.errors import UsageError
 from tasks.records import Archive
-from tasks.sources.members import Members, path_of
+from tasks.sources.members import Members
 from tasks.sources.pages import PAGE
 from tasks.storage import Place, at, disk, tables
 from tasks.storage.image_files import images_in, iterate_images, read_ids
 from tasks.storage.images import as_file
-from tasks.vocabulary import SET, UNLABELLED
+from tasks.vocabulary import SET, UNLABELLED, path_of
 
 BATCH_BYTES, BATCH_ROWS = 64 << 20, 1024  # limits of one batch in memory
 BYTES_OF_A_GLYPH = 1024
@@ -61,10 +61,8 @@ class Originals:
         sets |= {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
         self.links: dict[str, str | None] = {a.role: a.links for a in archives}  # where links may lead
         self.annotated = {a.role for a in archives if a.location in sets}  # roles of detection sets
-        parts = []
-        for archive in archives:
-            index = images_in(workspace / archive.index, archive.role)
-            parts.append(index.append_column("role", pa.array([archive.role] * len(index), pa.string())))
+        found = [(a.role, images_in(workspace / a.index, a.role)) for a in archives]
+        parts = [images.append_column("role", pa.repeat(role, len(images))) for role, images in found]
         self.index = pa.concat_tables(parts) if parts else None
 
     @cached_property

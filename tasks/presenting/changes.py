@@ -12,7 +12,7 @@ from tasks.presenting.words import NOTHING, Numbers, answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate
 from tasks.storage import Place, tables
-from tasks.vocabulary import SPLITS, UNLABELLED
+from tasks.vocabulary import SPLITS, UNLABELLED, path_of
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
 COLUMNS = ("", "what", "before", "after")
@@ -74,9 +74,8 @@ def problems_of(run: Place, report: Report) -> list[Problem]:
         found.append(Problem(fails, row["path"], SENTENCES[row["action"], row["why"]].format(**row)))
     names = {entry.role: entry.name for entry in report.inputs}
     for row in tables.read(run / "quarantine.parquet", filters=pc.field("outcome") == "quarantined").to_pylist():
-        folders = [names[row["role"]]] + [row["class_name"]] * (row["class_name"] not in (None, UNLABELLED))
-        path, reason = "/".join([*folders, row["member"]]), REASONS[row["reason"]]
-        found.append(Problem("max_quarantine" in failed, path, f"quarantined: {reason}"))
+        path = f"{names[row['role']]}/{path_of(row['class_name'] or UNLABELLED, row['member'])}"
+        found.append(Problem("max_quarantine" in failed, path, f"quarantined: {REASONS[row['reason']]}"))
     return sorted(found, key=lambda problem: not problem.fails)
 
 

@@ -81,9 +81,8 @@ def _ids(pairs: Iterable[Row]) -> set[str]:
 def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
     """Return the pairs of the gallery, each once and with its kind, and whether no pair is left out."""
     removed, conflicts = (_numbered(run, name) for name in ("removed", "label_conflicts"))
-    unconfirmed = removed.slice(0, 0)
-    if at(run / "unconfirmed.parquet").exists():  # only where there are such rows
-        unconfirmed = _numbered(run, "unconfirmed")
+    undecided = at(run / "unconfirmed.parquet").exists()
+    unconfirmed = _numbered(run, "unconfirmed") if undecided else removed.slice(0, 0)
     least, most = ([(report.view.column, order), ("id", "ascending")] for order in ("ascending", "descending"))
     found = {
         "conflict": each_pair_once(conflicts.filter(conflicts["open"])).sort_by(most),

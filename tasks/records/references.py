@@ -28,11 +28,12 @@ Found = Sequence[tuple[str, str, Overlap]]  # the overlaps of a batch with segme
 
 @dataclass(frozen=True)
 class Arrived:
-    """What became of a batch: its rows by result, and the folder of its tables, if it was compared."""
+    """What became of the files of a batch, and the folder of its tables, if it was compared."""
 
     source: str
     rows: dict[Result, int]
     unreadable: int = 0
+    ignored: int = 0  # because of their names
     folder: str = ""
     verdicts: dict[str, int] = field(default_factory=dict)  # references, with the versions of their verdicts
     threshold: float | None = None
@@ -42,7 +43,8 @@ class Arrived:
     @property
     def in_short(self) -> str:
         """The numbers in one line."""
-        counts = {name: self.rows.get(name, 0) for name in get_args(Result)} | {"unreadable": self.unreadable}
+        counts = {name: self.rows.get(name, 0) for name in get_args(Result)}
+        counts |= {"unreadable": self.unreadable, "ignored": self.ignored}
         said = f"{self.source}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
         return f"{said} ({self.blank:,} without a usable fingerprint)" if self.blank else said
 

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from tasks.presenting.gallery import Row, encoded, uri_of
 from tasks.presenting.page import render
-from tasks.records import Prints, Shard, SplitDuplicates
+from tasks.records import LoadedSources, Prints, Shard, SplitDuplicates
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
+from tasks.reporting.counted import ignored_kinds, refused_members
 from tasks.reporting.read import PAGE, REPORT
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages, tables
@@ -26,7 +27,7 @@ from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.vocabulary import UNLABELLED
 
-VERSION = 1
+VERSION = 2
 SHOWN = 60  # images of each result on the page
 KINDS: tuple[Result, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
 SCHEMA = pa.schema(
@@ -41,7 +42,7 @@ def decide(
     about: Arrived,
     references: Sequence[Reference],
     batch: Prints,
-    shards: Sequence[Shard],
+    loaded: LoadedSources,
     found: Found,
     inside: SplitDuplicates | None,
     space: Place,
@@ -52,15 +53,18 @@ def decide(
         others = known_rows(found, space) | (_rows_inside(inside, space) if inside else {})
         every = tables.read(space / batch.table, ["id", "class_name", "rank"]).sort_by("rank").to_pylist()
         rows = [_with_result(row, others.get(row["id"], {"result": "new"})) for row in every]
-        refused = [row for shard in shards for row in tables.read(space / shard.quarantine).to_pylist()]
-        left_out = [row | {"id": row["member"], "result": row["reason"]} for row in refused]
+        refused = refused_members(loaded, space).to_pylist()
+        names = ["/".join(filter(None, map(row.get, ("role", "class_name", "member")))) for row in refused]
+        left_out = [row | {"id": name, "result": row["reason"]} for row, name in zip(refused, names, strict=True)]
         left_out += [row for row in rows if row["result"] != "new"]
         for name, some in ((ARRIVED, rows), ("quarantine.parquet", left_out)):
             tables.write(pa.Table.from_pylist(some, schema=SCHEMA), target / name)
-        arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=len(refused))
+        unreadable = sum(row["outcome"] == "quarantined" for row in refused)
+        ignored = sum(kind.count for kind in ignored_kinds(loaded, space))
+        arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=unreadable, ignored=ignored)
         disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
         written = tables.read(target / ARRIVED).to_pylist()
-        disk.write_text(target / PAGE, build_arrived(arrived, written, references, shards, space))
+        disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded.shards, space))
         return asdict(arrived)
 
     stage = stages.publish(space / about.folder, {"version": VERSION}, build)
@@ -82,10 +86,9 @@ def known_rows(found: Found, workspace: Place) -> dict[str, Row]:
 
 def _rows_inside(inside: SplitDuplicates, workspace: Place) -> dict[str, Row]:
     goes = tables.read(workspace / inside.table, filters=~pc.field("stays")).to_pylist()
-    found = {row["id"]: row | {"result": "duplicate", "exact": row["reason"] == "exact"} for row in goes}
-    for row in tables.read(workspace / inside.unconfirmed).to_pylist():
-        found[row["id"]] = row | {"result": "undecided", "exact": False}
-    return found
+    unsure = tables.read(workspace / inside.unconfirmed).to_pylist()
+    found = [*((row, "duplicate") for row in goes), *((row, "undecided") for row in unsure)]
+    return {row["id"]: row | {"result": result, "exact": row["reason"] == "exact"} for row, result in found}
 
 
 def _with_result(row: Row, other: Row) -> Row:
@@ -105,10 +108,8 @@ def build_arrived(
     for row in shown:
         wanted.setdefault(row["segment"], set()).add(row["twin_id"])
     parts = {part.id: part.prints for reference in references for part in reference.live}
-    uris: dict[str | None, dict[str, str]] = {
-        part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part
-    }
-    uris[None] = _of_batch(shards, wanted[None], bool(references[0].live[0].prints.copies), workspace)
+    of_batch = _of_batch(shards, wanted[None], bool(references[0].live[0].prints.copies), workspace)
+    uris = {None: of_batch} | {part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part}
     pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
     about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED}
     return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)

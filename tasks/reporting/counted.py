@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.records import Findings
+from tasks.records import Findings, LoadedSources
 from tasks.records.inputs import IgnoredKind
 from tasks.records.removed import each_pair_once
 from tasks.records.rows import LabelConflicts
@@ -59,8 +59,7 @@ def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[s
 
 def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
     """Count the decisions about pairs of the run's images; None if none apply."""
-    decided = found.decided
-    if decided is None:
+    if (decided := found.decided) is None:
         return None
     table = read_decisions(workspace / decided.table).table
     shown = table.filter(pc.and_kleene(pc.equal(table["view"], found.reading.view), pc.is_valid(table["similarity"])))
@@ -73,7 +72,7 @@ def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
     return Judged(decided.sha256, len(table), decided.same, decided.different, tuple(bands))
 
 
-def refused_members(found: Findings, workspace: Place) -> pa.Table:
+def refused_members(found: Findings | LoadedSources, workspace: Place) -> pa.Table:
     """Return one row per refused member, sorted by role, class and member."""
     first, *others = found.shards  # shards without refused members are not opened
     refused = [tables.read(workspace / shard.quarantine) for shard in (first, *(one for one in others if one.refused))]
@@ -87,7 +86,7 @@ def refused_members(found: Findings, workspace: Place) -> pa.Table:
     return pa.concat_tables(refused).sort_by([(name, "ascending") for name in ("role", "class_name", "member")])
 
 
-def ignored_kinds(found: Findings, workspace: Place) -> tuple[IgnoredKind, ...]:
+def ignored_kinds(found: Findings | LoadedSources, workspace: Place) -> tuple[IgnoredKind, ...]:
     """Count members that are ignored because of their file extension, by extension, most frequent first."""
     refused = refused_members(found, workspace)
     ignored = refused.filter(pc.is_in(refused["reason"], pa.array(["not_image_name", "not_png_name"])))

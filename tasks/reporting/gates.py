@@ -45,16 +45,22 @@ def enforce_gates(report: Report) -> None:
 
 
 def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
-    """Return the error about a batch with too many unreadable files, or with too many images that are not new."""
+    """Return the error about a batch with too many files that are not read, or too many images that are not new."""
     images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
-    if arrived.unreadable > spec.max_quarantine * (images + arrived.unreadable):
-        return GateError(f"{arrived.in_short}; --max-quarantine {spec.max_quarantine:g} allows fewer unreadable files.")
+    others = {"max_quarantine": arrived.unreadable, "max_ignored": arrived.ignored}
+    for name, most in ((name, spec.settings()[name]) for name in others):
+        if most is not None and (share := others[name] / (images + sum(others.values()))) > most:
+            flag = f"--{name.replace('_', '-')}"
+            more = f"{100 * share:.2f} % of the files count for {flag}, which allows {100 * most:g} %"
+            accept = f"`{flag} {math.ceil(100 * share) / 100:g}` accepts them."
+            return GateError(f"{arrived.in_short}; {more}; quarantine.parquet names each, and {accept}")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
     if found + (undecided if spec.undecided == "fail" else 0) <= limit * images:
         return None
-    said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images."
-    return GateError(said) if found > limit * images else UndecidedError(said)
+    said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images"
+    undecided_only = UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")
+    return GateError(f"{said}.") if found > limit * images else undecided_only
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:

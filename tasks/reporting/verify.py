@@ -35,10 +35,9 @@ def verify_run(run: Place) -> list[str]:
 
 def require_verified(run: Place, tell: Callable[[str], object]) -> None:
     """Tell each problem of a run, and raise `DataError` if there are any."""
-    wrong = verify_run(run)
-    for problem in wrong:
-        tell(problem)
-    if wrong:
+    if wrong := verify_run(run):
+        for problem in wrong:
+            tell(problem)
         things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         raise DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
 

@@ -26,7 +26,7 @@ from tasks.sources.saved import open_saved
 from tasks.sources.tables import open_parquet
 from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage import Place, at
-from tasks.vocabulary import SET, UNLABELLED
+from tasks.vocabulary import path_of
 
 Read = Callable[[int, int], bytes]  # by offset and size
 
@@ -127,11 +127,6 @@ class Members:
             with opened_archive(archives[number]) as read:
                 for row in rows:
                     yield row, read(offsets[row] - starts[number], sizes[row])
-
-
-def path_of(class_name: str, member: str) -> str:
-    """Return the path of a member below the folder with the class folders."""
-    return member if class_name == UNLABELLED or class_name.startswith(SET) else f"{class_name}/{member}"
 
 
 def _columns(index: pa.Table, *names: str) -> list[list[Any]]:

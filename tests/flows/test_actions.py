@@ -110,6 +110,9 @@ def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report
     again = here(*run, "--move", "gone", "--execute")
     assert again.returncode == 0, again.stderr
     assert f"moved 0 files; {len(GOES)} had been moved before" in again.stderr
+    (tmp_path / "gone/test" / min(GOES)).rename(tmp_path / "test/data/test" / min(GOES))
+    one = f"1 file would be moved to {tmp_path / 'gone'}; {len(GOES) - 1} had been moved before"
+    assert one in here(*run, "--move", "gone").stderr
 
 
 def test_a_dry_run_without_files_to_move_names_no_folders(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from PIL import Image
 from flows.arrivals import arrivals
 from flows.command.keeping import drop, verify_reference
 from tasks.errors import DataError, GateError, UsageError
-from tasks.records.references import Reference, commit, read_reference
-from tasks.reporting.read import PAGE
+from tasks.records.references import Arrived, Reference, commit, read_reference
+from tasks.records.spec_searching import ArrivalsSpec
+from tasks.reporting.gates import failed_gate
+from tasks.reporting.read import PAGE, REPORT
 from tasks.storage.cleaning import clean
 from tasks.storage.place import Place
 from tests.benchmarks.brute_force import compare_all
@@ -176,6 +178,56 @@ def test_each_row_has_the_result_that_its_duplicate_gives_and_only_new_ones_are_
     assert sorted(left_out)[2:] == ["duplicate", "empty", "known", "known", "not_png"]
     last = reference_in(small).live[-1]
     assert (last.prints.rows, last.arrived.unreadable, last.arrived.verdicts) == (2, 2, {"known": 1})
+
+
+def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_not_unreadable(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    beside = {f"a/{number}.json": b"{}" for number in range(50, 58)} | {"README.md": b"of tonight"}
+    batch = batch_of(tmp_path / "batch", {"a": range(50, 58)}, beside | {"b/broken.png": b"", "top.png": b"no image"})
+    folder = arrivals(source=batch, **small)
+    report = json.loads((Path(folder) / REPORT).read_text())
+    assert (report["rows"], report["unreadable"], report["ignored"]) == ({"new": 8}, 2, 9)
+    left_out = {row["id"]: row["result"] for row in pq.read_table(Path(folder) / "quarantine.parquet").to_pylist()}
+    assert left_out.keys() == {f"source/{name}" for name in (*beside, "b/broken.png", "top.png")}
+    assert (left_out["source/b/broken.png"], left_out["source/a/50.json"]) == ("empty", "not_png_name")
+    page = (Path(folder) / PAGE).read_text()
+    assert "<dt>ignored</dt><dd>9</dd>" in page
+    with pytest.raises(GateError, match=r"2 unreadable, 9 ignored; 47\.37 % of the files count"):
+        arrivals(source=batch, max_ignored=0.1, accept=True, **small)
+    assert reference_in(small).rows == 24
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "says"),
+    [
+        (
+            {"max_quarantine": 0.02},
+            4,
+            r"; 3\.00 % of the files count for --max-quarantine, which allows 2 %; .* `--max-quarantine 0.03`",
+        ),
+        (
+            {"max_quarantine": 1, "max_ignored": 0},
+            4,
+            r"; 1\.00 % .* for --max-ignored, which allows 0 %; .* `--max-ignored 0.01` accepts them\.$",
+        ),
+        ({"max_quarantine": 0.03, "max_ignored": 0.01, "max_duplicates": 0.5}, 0, ""),
+        (
+            {"max_quarantine": 1, "max_duplicates": 0.05},
+            5,
+            r"more new images; `--undecided pass` accepts undecided images",
+        ),
+        ({"max_quarantine": 1, "max_duplicates": 0.05, "undecided": "pass"}, 0, ""),
+        ({"max_quarantine": 1, "max_duplicates": 0.01}, 4, r"--max-duplicates 0.01 requires more new images\.$"),
+    ],
+)
+def test_a_gate_of_a_batch_names_its_numbers_and_the_limit_that_accepts_them(
+    limits: dict[str, Any], code: int, says: str
+) -> None:
+    arrived = Arrived("tonight", {"new": 86, "known": 4, "undecided": 6}, unreadable=3, ignored=1)
+    failed = failed_gate(ArrivalsSpec.of(source="tonight", against=("known",), **limits), arrived)
+    assert (failed.exit_code if failed else 0) == code
+    assert re.search(says, str(failed or ""))
 
 
 def test_a_batch_that_arrives_again_changes_nothing(small: dict[str, Any], tmp_path: Path) -> None:
