@@ -76,6 +76,9 @@ class Temporary:
             # A new session shields it from the terminal's Ctrl-C.
             self.process = subprocess.Popen(command, env=role, start_new_session=True, **own)
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
+        self._patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
+        self._first = HTTPConnection(HOST, self._port, timeout=max(self._patience, 0.001))
+        self._first.request("GET", "/api/health")  # the first answer takes a while, so it is asked for early
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
@@ -102,15 +105,12 @@ class Temporary:
 
     def _wait(self) -> None:
         """Wait for the first answer; the socket accepts requests from the beginning."""
-        patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
-        connection = HTTPConnection(HOST, self._port, timeout=max(patience, 0.001))
         try:
-            with contextlib.closing(connection):
-                connection.request("GET", "/api/health")
-                connection.getresponse()
+            with contextlib.closing(self._first):
+                self._first.getresponse()
         except TimeoutError as error:
             raise ServerError(
-                f"Prefect's temporary server did not start within {patience:g} seconds; set {PATIENCE} higher, "
+                f"Prefect's temporary server did not start within {self._patience:g} seconds; set {PATIENCE} higher, "
                 f"or start a server and name it in {ADDRESS}."
             ) from error
         except (OSError, HTTPException) as error:
