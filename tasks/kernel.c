@@ -503,12 +503,13 @@ void NAME(textured)(const float *first, const float *second, const uint8_t *insi
         float variance[WINDOWS * WINDOWS] = {0};
         for (int at = 0; at < PIXELS; at++) there[at] = inside[at];
         if (is_new(first, before, PIXELS)) smooth(first, SIDE, half, reach, of_first);
-        if (second == first) memcpy(of_second, of_first, sizeof of_second); /* the texture of one image */
-        else smooth(second, SIDE, half, reach, of_second);
         double energy = without(of_first, first, there, a);
-        float gain = (float)sqrt(energy / without(of_second, second, there, b));
-        means(there, covered);
-        raise_variance(a, there, 1, covered, variance), raise_variance(b, there, gain, covered, variance);
+        means(there, covered), raise_variance(a, there, 1, covered, variance);
+        if (second != first) { /* one image has the same texture twice */
+            smooth(second, SIDE, half, reach, of_second);
+            float gain = (float)sqrt(energy / without(of_second, second, there, b));
+            raise_variance(b, there, gain, covered, variance);
+        }
         double sum = 0, valid = 0, share = 0;
         for (int at = 0; at < WINDOWS * WINDOWS; at++)
             if (covered[at] > 0.6f) sum += variance[at], valid++;
