@@ -66,12 +66,13 @@ def candidate_pairs(
     return in_order(pairs, within), recall
 
 
-def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES) -> Pairs:
+def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, one_first: bool = False) -> Pairs:
     """Return pairs, and further candidates of images whose candidates are mostly copies of one image.
 
     The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
     the lowest agreement of duplicates of each image of the searched side, and `count` the number of further candidates
-    to request first.
+    to request first. With `one_first`, the first round searches for one image of each component, which finds most of
+    its copies; the next round searches for the others, too.
     """
     if not len(pairs.first):
         return pairs
@@ -80,6 +81,8 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES) -
     components, home, inside = _homes(pairs, one, two, line, within)
     others = framed(two) if (inside >= MOST).any() else None
     while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
+        if one_first:
+            asking = np.sort(asking[np.unique(home[asking], return_index=True)[1]])
         groups, bands = (home[asking], components[1]), affordable(join.bands, join.pairs)
         with blas_threads(1):
             found = Nearest.together(
@@ -89,10 +92,11 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES) -
             found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, join.seed, count))
             new = in_order(_once(found, asking, home), within)
             new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
-        pairs, count = in_order(together([pairs, new]), within), 2 * count
+        pairs, count = in_order(together([pairs, new]), within), count if one_first else 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
         going_on[asking] = (2 * joined.reshape(len(asking), 2, -1).sum(axis=2) >= joined.shape[1] // 2).any(axis=1)
+        one_first = False
         del found, new, joined  # before the next search takes as much memory
     return in_order(pairs.seen_from(join.searched), within)
 

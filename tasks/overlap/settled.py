@@ -49,7 +49,7 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
     if join.view.on_pixels:
         similar = np.where(in_doubt, np.minimum(line, join.view.similar), line)
-        pairs = with_more(join, pairs, similar, FURTHER)
+        pairs = with_more(join, pairs, similar, FURTHER, one_first=True)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
         pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture
