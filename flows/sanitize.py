@@ -124,8 +124,7 @@ def _searched(spec: ComparingSpec, pair: SplitPair) -> int:
 def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     """Compare the images of pairs of splits, or of splits with themselves."""
     searched = sum(min(pair.first.rows, pair.second.rows) for pair in pairs)
-    in_process = spec.compared_by.on_pixels and searched > FEW
-    cut = [tiles_of(spec, pair, in_process) for pair in pairs]
+    cut = [tiles_of(spec, pair, spec.compared_by.on_pixels and searched > FEW) for pair in pairs]
     tiles = [(pair, *tile) for pair, slices in zip(pairs, cut, strict=True) for tile in enumerate(slices)]
     compared: list[Tile] = []
     if tiles:

@@ -54,8 +54,7 @@ def with_parameters_of(command: Command[P]) -> Callable[[Callable[[Any], R]], Ca
     def declare(function: Callable[[Any], R]) -> Callable[P, R]:
         @functools.wraps(function)
         def called(*args: P.args, **kwargs: P.kwargs) -> R:
-            given = inspect.signature(called).bind(*args, **kwargs).arguments
-            return function(kind.of(**given))
+            return function(kind.of(**inspect.signature(called).bind(*args, **kwargs).arguments))
 
         parameters = [one.replace(annotation=Annotated[one.annotation, Typed()]) for one in parameters_of(kind)]
         returned = inspect.signature(function).return_annotation

@@ -12,7 +12,7 @@ from tasks.presenting.words import NOTHING, Numbers, answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate
 from tasks.storage import Place, tables
-from tasks.vocabulary import SPLITS, UNLABELLED, path_of
+from tasks.vocabulary import SPLITS
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
 COLUMNS = ("", "what", "before", "after")
@@ -72,10 +72,9 @@ def problems_of(run: Place, report: Report) -> list[Problem]:
     for row in actions.filter(pc.not_equal(actions["action"], "keep")).to_pylist():
         fails = row["action"] == "remove" and not failed.isdisjoint({"max_overlap", "max_duplicates"})
         found.append(Problem(fails, row["path"], SENTENCES[row["action"], row["why"]].format(**row)))
-    names = {entry.role: entry.name for entry in report.inputs}
-    for row in tables.read(run / "quarantine.parquet", filters=pc.field("outcome") == "quarantined").to_pylist():
-        path = f"{names[row['role']]}/{path_of(row['class_name'] or UNLABELLED, row['member'])}"
-        found.append(Problem("max_quarantine" in failed, path, f"quarantined: {REASONS[row['reason']]}"))
+    fails, rows = "max_quarantine" in failed, tables.read(run / "quarantine.parquet").to_pylist()
+    refused = [row for row in rows if row["outcome"] == "quarantined"]
+    found += [Problem(fails, row["path"], f"quarantined: {REASONS[row['reason']]}") for row in refused]
     return sorted(found, key=lambda problem: not problem.fails)
 
 

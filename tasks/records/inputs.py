@@ -53,6 +53,8 @@ class Archive(Source):
     bytes: int
     pieces: tuple[Piece, ...]  # in the order of the index, which starts with the members outside class folders
     outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
+    given: str = ""  # the name of the source, which the names of its splits begin with
+    inside: str = ""  # the folder of the class folders below `name`
     notes: tuple[str, ...] = ()  # about its files, for the user
 
     @property

@@ -70,9 +70,8 @@ def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:
     """Return the path of the image of each id, starting with the user's name of its source; empty for null."""
     found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
     for archive in archives:
-        whole = Place.of(archive.name).root  # classes may be in a deeper folder
-        inside = archive.location[len(whole) :] if archive.location.startswith(f"{whole}/") else ""
-        paths = pc.binary_join_element_wise(f"{archive.name.rstrip('/')}{inside}", below, "/")
+        folder = f"{archive.name.rstrip('/')}/{archive.inside}".rstrip("/")
+        paths = pc.binary_join_element_wise(folder, below, "/")
         found = pc.if_else(pc.starts_with(ids, f"{archive.role}/"), paths, found)
     return pc.fill_null(found, "")
 

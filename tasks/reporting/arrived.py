@@ -54,8 +54,7 @@ def decide(
         every = tables.read(space / batch.table, ["id", "class_name", "rank"]).sort_by("rank").to_pylist()
         rows = [_with_result(row, others.get(row["id"], {"result": "new"})) for row in every]
         refused = refused_members(loaded, space).to_pylist()
-        names = ["/".join(filter(None, map(row.get, ("role", "class_name", "member")))) for row in refused]
-        left_out = [row | {"id": name, "result": row["reason"]} for row, name in zip(refused, names, strict=True)]
+        left_out = [row | {"id": row["path"], "result": row["reason"]} for row in refused]
         left_out += [row for row in rows if row["result"] != "new"]
         for name, some in ((ARRIVED, rows), ("quarantine.parquet", left_out)):
             tables.write(pa.Table.from_pylist(some, schema=SCHEMA), target / name)

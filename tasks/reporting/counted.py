@@ -14,6 +14,7 @@ from tasks.records.inputs import IgnoredKind
 from tasks.records.removed import each_pair_once
 from tasks.records.rows import LabelConflicts
 from tasks.records.verdict import Judged, JudgedBand
+from tasks.reporting.actions import given_paths
 from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions
 
@@ -73,13 +74,17 @@ def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
 
 
 def refused_members(found: Findings | LoadedSources, workspace: Place) -> pa.Table:
-    """Return one row per refused member, sorted by role, class and member."""
+    """Return one row per refused member, sorted by role, class and member; ``path`` begins with the source as given."""
     first, *others = found.shards  # shards without refused members are not opened
     refused = [tables.read(workspace / shard.quarantine) for shard in (first, *(one for one in others if one.refused))]
+    inside = pa.concat_tables(refused)
+    ids = pc.binary_join_element_wise(inside["role"], inside["class_name"], inside["member"], "/").combine_chunks()
+    refused = [inside.append_column("path", given_paths(ids, found.archives))]
     schema = refused[0].schema
     for archive in found.archives:
         outside = tables.read(workspace / archive.index, filters=~pc.field("class_name").is_valid())
-        own = outside.append_column("bytes", outside["size"])
+        path = pc.binary_join_element_wise(archive.given.rstrip("/"), outside["member"], "/")
+        own = outside.append_column("bytes", outside["size"]).append_column("path", path)
         for name, text in (("role", archive.role), ("detail", "")):
             own = own.append_column(name, pa.repeat(text, len(own)))
         refused.append(own.select(schema.names).cast(schema))

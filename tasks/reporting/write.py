@@ -66,12 +66,7 @@ def _write_tables(found: Findings, report: Report, workspace: Place, target: Pla
     if found.spec.also:
         tables.write(_variants(found, workspace), target / "variants.parquet")
     if report.kind == "photographs":
-        _write_thumbnails(found, report, workspace, target)
-        _write_paths(found, workspace, target / "paths")
-    if found.photographs and any(row.remarked for row in report.conservation):  # there were warnings of decoders
-        said = pc.field("remark") != ""
-        parts = [tables.read(workspace / name, ["id", "remark"], filters=said) for name in found.photographs]
-        tables.write(pa.concat_tables(parts).sort_by("id"), target / "remarks.parquet")
+        _write_about_photographs(found, report, workspace, target)
 
 
 def _link_tables(found: Findings, workspace: Place, target: Place) -> None:
@@ -95,20 +90,21 @@ def _variants(found: Findings, workspace: Place) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _write_thumbnails(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+def _write_about_photographs(found: Findings, report: Report, workspace: Place, target: Place) -> None:
+    """Write thumbnails for the page, remarks of decoders, and each row's path in its source, below the classes."""
     shown = thumbnails([workspace / name for name in found.photographs], shown_ids(target, report))
     columns = {"id": pa.array(list(shown), pa.string()), "thumbnail": pa.array(list(shown.values()), pa.binary())}
     tables.write(pa.table(columns).sort_by("id"), target / THUMBNAILS)
-
-
-def _write_paths(found: Findings, workspace: Place, target: Place) -> None:
-    """Write the path of each row's member in its source, below the folder of classes."""
+    if any(row.remarked for row in report.conservation):
+        said = pc.field("remark") != ""
+        parts = [tables.read(workspace / name, ["id", "remark"], filters=said) for name in found.photographs]
+        tables.write(pa.concat_tables(parts).sort_by("id"), target / "remarks.parquet")
     kept = {split.name: split for split in found.sanitized.splits}  # the other splits lost no rows
     for name in SPLITS:
         for folder, split in (("raw", found.splits[name]), ("sanitized", kept.get(name, found.splits[name]))):
-            disk.make_folder(target / folder)
+            disk.make_folder(target / "paths" / folder)
             for file in split.places(workspace):
-                add_lines(target / folder / f"{name}.txt", paths_of(read_ids([file])))
+                add_lines(target / "paths" / folder / f"{name}.txt", paths_of(read_ids([file])))
 
 
 def _readme(found: Findings, report: Report, drawn: list[tuple[str, str]]) -> str:

@@ -13,7 +13,7 @@ from shlex import quote
 from tasks.errors import DataError, UsageError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.records import Source
-from tasks.sources.layout import NAMED, common_root, is_below, is_metadata, some, split_folders, split_of_folder
+from tasks.sources.layout import NAMED, common_root, is_metadata, some, split_folders, split_of_folder
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
@@ -42,8 +42,11 @@ class Held:
             else:
                 self.files.append(entry.name)
         self.root = common_root(set(self.images))
-        below = {folder[len(self.root) :].strip("/").partition("/")[0] for folder in self.images}
-        self.children = sorted(posixpath.join(self.root, name) for name in below)
+        self.counts = Counter[str]()  # of images, in and below each folder of the root
+        for folder, count in self.images.items():
+            below = folder[len(self.root) :].strip("/").partition("/")[0]
+            self.counts[posixpath.join(self.root, below)] += count
+        self.children = sorted(self.counts)
         is_folder, last = source.bytes is None, posixpath.basename(source.name)
         self.folder = source.name.rstrip("/") if is_folder else f"{last.partition('.')[0]}-unpacked"
         self.reads = {"root": AUDIT, "source": DEDUPE}.get(source.role, f"--{source.role}")
@@ -61,10 +64,8 @@ class Held:
         total = f"{self.images.total():,} images"
         if set(self.images) <= {"", UNLABELLED}:
             return total
-        first, others = self.children[:NAMED], self.children[NAMED:]
-        counts = [sum(count for folder, count in self.images.items() if is_below(folder, name)) for name in first]
-        counted = [f"{name} ({count:,})" for name, count in zip(first, counts, strict=True)]
-        return f"{total} in {some([*counted, *others])}"
+        counted = [f"{name or 'no folder'} ({self.counts[name]:,})" for name in self.children[:NAMED]]
+        return f"{total} in {some([*counted, *self.children[NAMED:]])}"
 
     def without_images(self) -> str:
         """Return the counts of the files by ending, and of the other members by kind."""

@@ -88,8 +88,7 @@ def _read_ahead(source: Source, files: Sequence[Place], workspace: Place) -> Ope
             ahead += found
             if digest.done():
                 break
-    members = cache(lambda: together(chain(ahead, *listing), source.name))
-    return Opened(location, members, digest.result())
+    return Opened(location, cache(lambda: together(chain(ahead, *listing), source.name)), digest.result())
 
 
 def _sha256(files: Sequence[Place]) -> str:

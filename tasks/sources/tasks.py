@@ -97,6 +97,8 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
         columns=source.columns,
         pieces=pieces,
         outside=part["outside"],
+        given=source.name,
+        inside=inside if opened.root is None and part["role"] is None else "",
         links=source.links,
         notes=opened.notes,
     )

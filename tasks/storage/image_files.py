@@ -67,8 +67,7 @@ def read_ids(files: Iterable[Place]) -> pa.Array:
 
 def images_in(index: Place, role: str) -> pa.Table:
     """Return the rows of the index of a source that are images, each with its ``id``, which starts with the role."""
-    is_image = pc.field("outcome").is_null() & pc.field("class_name").is_valid()
-    rows = tables.read(index, filters=is_image)
+    rows = tables.read(index, filters=pc.field("outcome").is_null() & pc.field("class_name").is_valid())
     return rows.append_column("id", pc.binary_join_element_wise(role, rows["class_name"], rows["member"], "/"))
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,26 @@ def test_every_image_has_an_action_and_paths_are_those_that_the_user_can_write(
         name: made.rows[name] for name in ("train", "validation", "test")
     }
     assert all(Path(row["path"]).is_file() for row in rows)
+    refused = pq.read_table(made.run / "quarantine.parquet")["path"].to_pylist()
+    assert sorted(refused) == ["test/data/test/10/cut.jpg", "test/data/test/10/notes.txt"]
     assert all(Path(row["twin"]).is_file() for row in rows if row["action"] != "keep")
     assert {row["path"].removeprefix("test/data/test/") for row in goes} == GOES
     assert (made.run / "remove" / "test.txt").read_text().splitlines() == sorted(row["path"] for row in goes)
     assert [path.name for path in (made.run / "remove").iterdir()] == ["test.txt"]
     assert {row["why"] for row in goes} == {"exact", "near"}
     assert all(0.9 < float(row["similarity"]) <= 1 for row in goes)
+
+
+def test_paths_in_archives_have_the_names_of_the_files_in_them(run: Report) -> None:
+    names = set[str]()
+    for entry in run.inputs:
+        with tarfile.open(entry.name) as archive:
+            names |= {f"{entry.name}/{name}" for name in archive.getnames()}
+    used = {row["path"] for row in actions_of(run.run)}
+    refused = set(pq.read_table(run.run / "quarantine.parquet")["path"].to_pylist())
+    assert used
+    assert refused
+    assert used | refused <= names
 
 
 def test_files_that_go_are_moved_and_files_that_stay_are_linked(pictures: Report, tmp_path: Path) -> None:

@@ -189,8 +189,8 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
     report = json.loads((Path(folder) / REPORT).read_text())
     assert (report["rows"], report["unreadable"], report["ignored"]) == ({"new": 8}, 2, 9)
     left_out = {row["id"]: row["result"] for row in pq.read_table(Path(folder) / "quarantine.parquet").to_pylist()}
-    assert left_out.keys() == {f"source/{name}" for name in (*beside, "b/broken.png", "top.png")}
-    assert (left_out["source/b/broken.png"], left_out["source/a/50.json"]) == ("empty", "not_png_name")
+    assert left_out.keys() == {f"{batch}/{name}" for name in (*beside, "b/broken.png", "top.png")}
+    assert (left_out[f"{batch}/b/broken.png"], left_out[f"{batch}/a/50.json"]) == ("empty", "not_png_name")
     page = (Path(folder) / PAGE).read_text()
     assert "<dt>ignored</dt><dd>9</dd>" in page
     with pytest.raises(GateError, match=r"2 unreadable, 9 ignored; 47\.37 % of the files count"):

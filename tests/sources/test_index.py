@@ -266,6 +266,13 @@ def test_a_set_of_many_classes_is_described_at_once_by_its_first() -> None:
         splits_of(ROOT, listing)
 
 
+def test_an_image_beside_the_folders_of_splits_is_counted_once() -> None:
+    entries = [entry(name) for name in ("preview.png", "train/a/1.png", "train/b/1.png", "test/a/1.png")]
+    said = r"s holds 4 images in no folder \(1\), test \(1\), train \(2\); run `cleansplit audit --train s/train"
+    with pytest.raises(UsageError, match=said):
+        splits_of(ROOT, list_members(entries, "s"))
+
+
 def test_folders_under_other_names_come_before_tables_beside_them() -> None:
     names = ("train2017/1.png", "val2017/1.png", "labels/train.csv", "labels/val.csv")
     with pytest.raises(UsageError, match="run `cleansplit audit --train s/train2017 --test s/val2017`"):
