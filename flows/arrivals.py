@@ -88,9 +88,8 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
         before = references[0] if references else before
         if held and held.folder:  # the other references may have changed since, and the batch is not its own duplicate
             references[0] = replace(before, segments=tuple(one for one in before.segments if one.batch != key))
-        arrived = Arrived(loaded.archives[0].name, {"new": batch.rows})
-        if not spec.whole:
-            arrived = compared(spec, loaded, batch, references, then)
+        all_new = Arrived(loaded.archives[0].name, {"new": batch.rows})
+        arrived = all_new if spec.whole else compared(spec, loaded, batch, references, then)
         if held or not (spec.accept or spec.whole) or failed_gate(spec, arrived):
             return arrived
         reference = replace(before, reading=loaded.reading)

@@ -15,6 +15,7 @@ from flows.table import AUDIT, DEDUPE, EVALUATE, PREPARE, RUN, SANITIZE, SPLIT
 from tasks.errors import GateError, UndecidedError, UsageError
 from tasks.records import Benchmarks, LoadedSources, Report
 from tasks.records import spec as specs
+from tasks.records.spec_searching import check_agreement
 from tasks.reporting.read import read_findings
 from tasks.reporting.tasks import publish_benchmarks
 from tasks.splits.tasks import take_splits, take_whole
@@ -103,6 +104,7 @@ def prepare(spec: specs.PrepareSpec) -> Path:
 @our_flow(SANITIZE)
 def sanitize(spec: specs.SanitizeSpec) -> Report:
     found = read_findings(find_run(spec.run, spec.place))
+    check_agreement(found.reading.view, spec.threshold)
     nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, specs.TrainingSpec) else {}
     changed = replace(found.spec, **spec.changes(), **nothing_trained)
     splits = replace(found.splits, in_groups=None)  # duplicates are judged again

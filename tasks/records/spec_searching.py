@@ -97,9 +97,7 @@ class SearchSpec(SourceSpec):
 
         The threshold stays unset: the verdict on the images decides it.
         """
-        lowest = round(self.threshold or 1, 2)
-        if VIEWS[view].on_pixels and lowest < LOWEST_AGREEMENT:
-            raise UsageError(f"threshold {lowest} is too low for photographs; use at least {LOWEST_AGREEMENT}.")
+        check_agreement(view, self.threshold)
         floor, recall = self.floor or VIEWS[view].floor, self.recall or VIEWS[view].recall
         return replace(super().settled(view, side, classes), floor=floor, recall=recall)
 
@@ -158,6 +156,12 @@ def check_percents(**similarities: float | None) -> None:
     for name, value in similarities.items():
         if value is not None and (abs(100 * value - round(100 * value)) > 1e-9 or value < 0.01):
             raise UsageError(f"{name} {value} is not a whole percent of at least 0.01; use for instance 0.95.")
+
+
+def check_agreement(view: ViewName, threshold: float | None) -> None:
+    """Refuse a threshold that is too low for photographs."""
+    if VIEWS[view].on_pixels and (threshold or 1) < LOWEST_AGREEMENT:
+        raise UsageError(f"threshold {threshold} is too low for photographs; use at least {LOWEST_AGREEMENT}.")
 
 
 def check_pattern(group_by: str | None) -> None:

@@ -93,7 +93,6 @@ def refused_members(found: Findings | LoadedSources, workspace: Place) -> pa.Tab
 
 def ignored_kinds(found: Findings | LoadedSources, workspace: Place) -> tuple[IgnoredKind, ...]:
     """Count members that are ignored because of their file extension, by extension, most frequent first."""
-    refused = refused_members(found, workspace)
-    ignored = refused.filter(pc.is_in(refused["reason"], pa.array(["not_image_name", "not_png_name"])))
+    ignored = refused_members(found, workspace).filter(pc.field("reason").isin(["not_image_name", "not_png_name"]))
     endings = Counter(PurePosixPath(name.lower()).suffix or "none" for name in ignored["member"].to_pylist())
     return tuple(IgnoredKind(*pair) for pair in sorted(endings.items(), key=lambda pair: (-pair[1], pair[0])))

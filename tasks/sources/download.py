@@ -54,8 +54,7 @@ def download_published(file: PublishedFile, folder: Place) -> Place:
             return _retrieve(mirror + file.name, f"sha256:{file.sha256}", folder, file.name)
         except DataError as error:
             problems.append(error)
-    healing = [problem for problem in problems if isinstance(problem, SourceUnavailableError)]
-    raise (healing or problems)[0]
+    raise next((problem for problem in problems if isinstance(problem, SourceUnavailableError)), problems[0])
 
 
 def download(url: str, folder: Place) -> Place:

@@ -119,8 +119,7 @@ def probe(workspace: Place) -> None:
 
 
 def _key(place: Place) -> str:
-    prefix = place.root.removeprefix(IN_BUCKET).partition("/")[2]
-    return "/".join(filter(None, (prefix, place.name)))
+    return "/".join(filter(None, (place.root.removeprefix(IN_BUCKET).partition("/")[2], place.name)))
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from flows.pipeline import audit
+from flows.pipeline import audit, sanitize
 from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.overlap.minhash import choose_bands
@@ -164,6 +164,11 @@ def test_originals_are_copied_linked_or_wrapped_byte_by_byte(
     row = loaded["test"][0]
     assert row["image"].size[0] > 50
     assert loaded["test"].features["label"].names == list(audited.classes)
+
+
+def test_a_threshold_that_an_audit_refuses_is_refused_for_a_run(audited: Report) -> None:
+    with pytest.raises(UsageError, match=r"threshold 0\.2 is too low for photographs; use at least 0\.7\."):
+        sanitize(run=str(audited.run), threshold=0.2, workspace=audited.run.parent.parent)
 
 
 def test_an_original_that_changed_is_named(audited: Report, photographs: dict[str, Any], tmp_path: Path) -> None:
