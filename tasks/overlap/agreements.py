@@ -1,7 +1,12 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies rule out most pairs early. Pairs with little texture are ruled out, too. If one has bars
-around it, what is inside them is aligned as well, and the higher agreement counts.
+Small copies rule out most pairs early. If one has bars around it, what is inside them is aligned as well, and the
+higher agreement counts.
+
+Where little texture agrees, it proves little. The error of Fisher's transform z of a correlation falls with the root of
+the number of observations (Fisher, *On the probable error of a coefficient of correlation*, 1921). So z is reduced by
+the root of the textured share, relative to `TEXTURED`, and the agreement is negative: the pair may be a duplicate, but
+this is never certain.
 """
 
 import numpy as np
@@ -9,6 +14,7 @@ import numpy as np
 from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
+from tasks.overlap.threshold import fisher
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.forms import are_framed, seen_through, windows
@@ -22,14 +28,13 @@ AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened 
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
-TEXTURED = 0.4  # share of a pair that needs texture to make its agreement meaningful
-REFUSED = -1.0
+TEXTURED = 0.4  # share of a pair that needs texture to make it certain
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     """Return the agreement of each pair of photographs, float64 (n,), with the first of each mirrored or not.
 
-    It is rounded to 1e-4. If small copies rule a pair out, it is their agreement; for too little texture it is -1.
+    It is rounded to 1e-4, and negative for little texture. If small copies rule a pair out, it is their agreement.
     """
 
     def decide(start: int) -> Floats:
@@ -43,15 +48,17 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
 
 def similarity_of(one: Images, two: Images) -> Floats:
-    """Return the measured similarity of pairs of images, float64 (n,), whether they were candidates or not."""
+    """Return the measured similarity of pairs of images, float64 (n,), whether they were candidates or not.
+
+    It is negative for photographs with little texture.
+    """
     found = np.ones(len(one))
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
     for start in range(0, len(differ), MEASURED_AT_ONCE):
         some = differ[start : start + MEASURED_AT_ONCE]
         first, second = one.take(some), two.take(some)
         if first.copies and second.copies:
-            both = agreements(first.copies, second.copies), agreements(second.copies, first.copies)
-            found[some] = np.maximum(0, np.maximum(*both))
+            found[some] = _higher(agreements(first.copies, second.copies), agreements(second.copies, first.copies))
             continue
         (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
         near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
@@ -63,27 +70,38 @@ def _with_insides(first: Gray, second: Gray) -> Floats:
     """Return the highest agreement of whole copies, and of one inside its bars with the other one."""
     found, window, other = _decided(first, second), windows(first), windows(second)
     a, b = (np.flatnonzero(are_framed(each)) for each in (window, other))
-    found[a] = np.maximum(found[a], _decided(seen_through(first[a], window[a]), second[a]))
-    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], other[b])))
+    found[a] = _higher(found[a], _decided(seen_through(first[a], window[a]), second[a]))
+    found[b] = _higher(found[b], _decided(first[b], seen_through(second[b], other[b])))
     return found
+
+
+def _higher(one: Floats, other: Floats) -> Floats:
+    """Return the higher of agreements, whose signs only say how much texture there is."""
+    return np.where(np.abs(other) > np.abs(one), other, one)
 
 
 def _decided(first: Gray, second: Gray) -> Floats:
     small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
-    found = agreement(overlay(small_one, small_two, maps, smooth=False)).astype(np.float64)
+    found = _positive(agreement(overlay(small_one, small_two, maps, smooth=False)))
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
         found[some] = _agreed(first[some].astype(np.float32), second[some].astype(np.float32), maps[some])
-    return np.floor(found * 10_000) / 10_000
+    return np.trunc(found * 10_000) / 10_000
 
 
 def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
     """Return the agreement of equally sharp copies of full size, given the maps of the small ones."""
     first, second = equally_sharp(first, second)
     laid = overlay(first, second, register_finely(first, second, maps))
-    found = agreement(laid).astype(np.float64)
+    found = _positive(agreement(laid))
     high = np.flatnonzero(found >= LOWEST)
-    found[high[textured(Overlaid._make(part[high] for part in laid)) < TEXTURED]] = REFUSED
+    share = textured(Overlaid._make(part[high] for part in laid))
+    poor = high[share < TEXTURED]
+    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(share[share < TEXTURED] / TEXTURED))
     return found
+
+
+def _positive(agreed: Pixels) -> Floats:
+    return np.maximum(agreed, 0).astype(np.float64)  # the sign now says whether there is texture

@@ -58,7 +58,7 @@ def measure_baseline(
     one = np.concatenate([rng.permutation(splits[name].images)[:RANDOM_PAIRS] + starts[name] for name in others])
     two = rng.integers(0, max(len(own), 1), len(one)) + starts[train]
     apart = np.flatnonzero(components[one] != components[two]) if len(own) else np.empty(0, np.int64)
-    random = similarity_of(every.take(one[apart]), every.take(two[apart]))
+    random = np.maximum(similarity_of(every.take(one[apart]), every.take(two[apart])), 0)  # certain matches only
     nothing = np.zeros(len(random))
     parts = [("train", *best), ("random", random, nothing, nothing.astype(np.int64))]
     columns = [pa.array(np.concatenate([part[k] for part in parts])) for k in (1, 2, 3)]

@@ -52,16 +52,18 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
         pairs = with_more(join, pairs, similar, FURTHER, one_first=True)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
-        pairs = pairs.where(pairs.similarity >= 0)  # negative for too little texture
     judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
         different = decisions.judged(*_digests(pairs, join.both), same=False)
         pairs = _with_judged(join, pairs.where(~different), decisions)
         judged = decisions.judged(*_digests(pairs, join.both), same=True)
+    poor = (pairs.similarity < 0) & (verdict.reason != "asked")  # in texture
+    pairs = pairs._replace(similarity=np.abs(pairs.similarity))
     ends = pairs.seen_from(join.searched)
-    duplicate = are_duplicates(ends, line, join.within) | judged
+    reached = are_duplicates(ends, line, join.within)
+    duplicate = (reached & ~poor) | judged
     open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
-    undecided = open_ended & (pairs.similarity >= join.view.similar) & ~duplicate
+    undecided = ((reached & poor) | (open_ended & (pairs.similarity >= join.view.similar))) & ~duplicate
     return Settled(pairs, duplicate, judged, undecided, line, decisions)
 
 

@@ -11,7 +11,7 @@ from tasks.arrays import Mask, Pixels
 from tasks.kernel import SIDES, compiled
 from tasks.registration.warp import along_both, contiguous, warped
 
-VERSION = 5  # of the measure; other versions may give other agreements
+VERSION = 6  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 TRUNCATED = 3.0  # standard deviations: radius of the smoothing

@@ -18,7 +18,7 @@ from tasks import kernel as module
 from tasks.arrays import Pixels
 from tasks.kernel import Functions
 from tasks.overlap import candidates, proposals
-from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
+from tasks.overlap.agreements import GOES_ON, agreements
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.nearest import Nearest, nearest
@@ -255,5 +255,5 @@ def test_real_candidates_are_decided_alike(kernel: Functions, shared: Path, tmp_
     one, two = (by(of, agreements, *pair) for of in (kernel, None))
     assert len(one) >= 400
     np.testing.assert_allclose(one, two, rtol=0, atol=2e-4)
-    for line in (REFUSED + 0.5, GOES_ON, LOWEST, 0.95, 0.99, 0.995):
+    for line in (0, GOES_ON, LOWEST, 0.95, 0.99, 0.995):
         assert ((one >= line) == (two >= line)).all()

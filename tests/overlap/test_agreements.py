@@ -1,4 +1,4 @@
-"""How pairs of gray copies are decided: most by small copies, some by large ones, smooth ones not at all."""
+"""How pairs of gray copies are decided: most by small copies, some by large ones, smooth ones never."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from tasks.arrays import Gray
 from tasks.overlap import agreements as module
-from tasks.overlap.agreements import GOES_ON, REFUSED, agreements
+from tasks.overlap.agreements import GOES_ON, agreements
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
 from tasks.registration.views import LOWEST
@@ -81,8 +81,21 @@ def test_the_first_of_a_pair_is_looked_at_in_a_mirror(tmp_path: Path) -> None:
     assert agreements(first, second, mirrored=True).min() >= 0.95
 
 
-def test_smooth_pictures_are_refused_though_their_gradients_agree(tmp_path: Path) -> None:
+def test_smooth_pictures_are_never_certain_though_their_gradients_agree(tmp_path: Path) -> None:
     x, y = np.meshgrid(*[np.arange(COPY_SIDE)] * 2)
     ramp, vignette = 2 * x + y, 255 - ((x - 32) ** 2 + (y - 32) ** 2) // 9
     smooth = copies_of(np.stack([ramp, vignette]).astype(np.uint8), tmp_path / "smooth")
-    assert agreements(smooth, smooth).tolist() == [REFUSED, REFUSED]
+    assert (agreements(smooth, smooth) <= 0).all()
+
+
+def test_objects_on_white_agree_by_less_than_their_gradients_and_negatively(tmp_path: Path) -> None:
+    scenes = gray(20, 20)
+    white = np.full_like(scenes, 255)
+    for place, each in zip(white, scenes, strict=True):
+        place[24:40, 24:40] = np.asarray(Image.fromarray(each).resize((16, 16)))
+    i, j = (rows.ravel() for rows in np.indices((10, 10)))
+    darker = copies_of((0.9 * white).astype(np.uint8), tmp_path / "darker")
+    found = agreements(copies_of(white, tmp_path / "white").take(i), darker.take(j)).reshape(10, 10)
+    same = np.eye(10, dtype=bool)
+    assert found[same].max() < -0.9
+    assert np.abs(found[~same]).max() < np.abs(found[same]).min()

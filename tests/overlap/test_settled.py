@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tasks.storage.decisions import SCHEMA, Decisions
 from tests.overlap.engine import Measured, glyph_split, measure, picture_split
@@ -105,6 +106,24 @@ def test_a_copy_told_apart_from_its_matches_is_laid_over_the_other_copies(tmp_pa
     decisions = decided([(digests[copy].tobytes(), digests[match].tobytes(), False) for match in matches])
     groups = measure(tmp_path, train, train, "photo", decisions=decisions).groups()
     assert len(groups.row) == 40
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as an object on a wide white ground."""
+    ground = Image.new("RGB", (96, 96), "white")
+    ground.paste(picture.resize((32, 32)), (32, 32))
+    return ground
+
+
+def test_objects_on_white_are_undecided_unless_a_threshold_is_given(tmp_path: Path) -> None:
+    objects = [on_white(picture) for picture in SCENES[:60]]
+    copied = [noisy(each, 1, 2)[0] for each in objects[:5]]
+    splits = picture_split(tmp_path, "train", objects[:50]), picture_split(tmp_path, "test", copied + objects[50:])
+    known = [True] * 5 + [False] * 10
+    found = measure(tmp_path, *splits, "photo")
+    assert found.direction(1).best["undecided"].tolist() == known
+    assert not found.duplicates(1).any()
+    assert measure(tmp_path, *splits, "photo", asked=0.9).duplicates(1).tolist() == known
 
 
 def test_glyphs_told_apart_leave_a_group_that_other_pairs_hold_together(tmp_path: Path) -> None:
