@@ -115,9 +115,11 @@ class SearchSpec(SourceSpec):
         return round(100 * min(self.floor or 0, self.threshold or self.compared_by.threshold or 1))
 
     def check(self) -> None:
-        """Refuse similarities that are not whole percents."""
+        """Refuse similarities that are not whole percents, and variants in one set."""
         super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
+        if self.also and self.joins_within:
+            raise UsageError(f"also {self.also[0]} needs two splits; remove it, or use `cleansplit audit`.")
 
 
 @dataclass(frozen=True, kw_only=True)

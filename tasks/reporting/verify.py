@@ -15,7 +15,7 @@ from tasks.storage import Place, at, tables
 from tasks.storage.image_files import read_ids, shape_of, take_images
 from tasks.storage.stages import damaged_files, read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
-from tasks.vocabulary import SPLITS, SplitName
+from tasks.vocabulary import SPLITS, SplitName, counted
 
 AT_ONCE = 50_000  # rows, or pairs of rows, with pixels in memory
 
@@ -38,8 +38,7 @@ def require_verified(run: Place, tell: Callable[[str], object]) -> None:
     if wrong := verify_run(run):
         for problem in wrong:
             tell(problem)
-        things = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
-        raise DataError(f"{things} wrong with {run}; run the command that made it again to rebuild it.")
+        raise DataError(f"{run} has {counted(len(wrong), 'problem')}; run its command again to rebuild it.")
 
 
 def _disagreements(run: Place, report: Report) -> Iterator[str]:

@@ -13,8 +13,10 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.pipeline import audit, dedupe
 from flows.publish import key_of
-from tasks.errors import GateError
+from tasks.errors import GateError, UsageError
 from tasks.records import Report
+from tasks.records.spec import AuditSpec, SplitSpec
+from tasks.records.spec_searching import ArrivalsSpec, DedupeSpec
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
 
 
@@ -161,3 +163,14 @@ def test_the_same_set_gives_the_same_bytes(report: Report, tmp_path: Path) -> No
     for name in ("keep.txt", "remove.txt"):
         assert lines(again.run / name) == lines(report.run / name)
         assert all(line.startswith(f"{source}/") for line in (again.run / name).read_text().splitlines())
+
+
+def test_mirrored_images_are_refused_where_they_are_not_searched_for() -> None:
+    said = r"also mirrored needs two splits; remove it, or use `cleansplit audit`\."
+    for kind, more in ((DedupeSpec, {}), (ArrivalsSpec, {"against": ("known",)})):
+        with pytest.raises(UsageError, match=said):
+            kind.of(source="set", also=("mirrored",), **more)
+    assert (
+        AuditSpec.of(train="a", test="b", also=("mirrored",)).also
+        == SplitSpec.of(source="set", also=("mirrored",)).also
+    )
