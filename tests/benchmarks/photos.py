@@ -1,9 +1,9 @@
 """Which copies of photographs are found: ``python -m tests.benchmarks.photos [--train ARCHIVE --test ARCHIVE]``.
 
 A few images of train are changed in each way, and added to the images of test. The set is audited in the usual way. The
-output is, for every change, the share of its images found as duplicates. Mirrored images, which have their own count,
-are found as well: train may have a mirrored copy of its own. Without archives, the samples of CIFAR-10 and of brain
-scans are used, if available.
+output is, for every change, the share of its images found as duplicates, and the share of undecided ones. Mirrored
+images, which have their own count, are found as well: train may have a mirrored copy of its own. Without archives,
+there are two drawn sets, and the samples of CIFAR-10 and of brain scans, if available.
 """
 
 import argparse
@@ -23,9 +23,11 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.pipeline import audit
 from tasks.records import Report
+from tests.benchmarks.lookalikes import write
 from tests.build import SHARED, saved
 
 EACH = 40  # pictures that are changed in one way
+DRAWN, ROWS = ("pages of text", "products on white"), 600  # kinds of pictures, and rows of test
 SETS = (("cifar_train.tar.gz", "cifar_test.tar.gz"), ("mri_train.tar", "mri_test.tar"))
 Change = Callable[[Image.Image], Image.Image]
 
@@ -138,10 +140,8 @@ CHANGES: dict[str, Change] = {
 }  # fmt: skip
 
 
-def unpack(archive: Path, folder: Path) -> list[Path]:
-    """Unpack a tar of classes; returns the pictures in order."""
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures below a folder, in order."""
     return sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
 
 
@@ -158,16 +158,25 @@ def plant(train: list[Path], test: list[Path]) -> None:
             target.write_bytes(saved(changed, "JPEG", quality=95))
 
 
-def shares(report: Report) -> dict[str, float]:
-    """Return the share of the planted pictures of each kind that were found."""
+def audited(folder: Path) -> Report:
+    """Plant copies into the splits of a folder, and audit it."""
+    plant(pictures_in(folder / "train"), pictures_in(folder / "test"))
+    return audit(train=str(folder / "train"), test=str(folder / "test"), workspace=folder / "w", also=("mirrored",))
+
+
+def shares(report: Report) -> dict[str, str]:
+    """Return the shares in percent of the planted pictures of each kind that were found, and that are undecided."""
     removed = set(pq.read_table(report.run / "removed.parquet")["id"].to_pylist())
     variants = pq.read_table(report.run / "variants.parquet").to_pylist()
     least = 100 * (report.verdict.threshold or 9)
     apart = {row["id"] for row in variants if row["percent"] >= least > row["plain_percent"]}
+    unsure = report.run / "unconfirmed.parquet"
+    undecided = set(pq.read_table(unsure)["id"].to_pylist()) if unsure.exists() else set()
     found = {}
     for number, name in enumerate(CHANGES):
         of, mark = removed | apart if name == "mirrored" else removed, f"planted-{number:02d}-"
-        found[name] = sum(mark in row for row in of) / EACH
+        sure, open_ = (round(100 * sum(mark in row for row in some) / EACH) for some in (of, undecided - of))
+        found[name] = f"{sure} + {open_}" if open_ else str(sure)
     return found
 
 
@@ -177,25 +186,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
     given = parser.parse_args(arguments)
-    sets = [(given.train, given.test)] if given.train and given.test else [
-        (SHARED / "data" / train, SHARED / "data" / test) for train, test in SETS
-    ]  # fmt: skip
-    if missing := [str(path) for pair in sets for path in pair if not path.exists()]:
-        parser.exit(message=f"not there: {', '.join(missing)}; give --train and --test.\n")
-    table: dict[str, dict[str, float]] = {}
+    given_ones = [(given.train, given.test)] if given.train and given.test else []
+    archives = given_ones or [(SHARED / "data" / train, SHARED / "data" / test) for train, test in SETS]
+    table: dict[str, dict[str, str]] = {}
     with prefect_test_harness(server_startup_timeout=90):
-        for train, test in sets:
+        for kind in () if given_ones else DRAWN:
             with tempfile.TemporaryDirectory() as temporary:
-                folder = Path(temporary)
-                plant(unpack(train, folder / "train"), unpack(test, folder / "test"))
-                report = audit(
-                    train=str(folder / "train"), test=str(folder / "test"), workspace=folder / "w", also=("mirrored",)
-                )
-                name = f"{test.name.split('.')[0]}, {report.verdict.threshold}"
-                table[name] = shares(report)
-    print(f"{'change, and share found in % by set and threshold':<52}" + "".join(f"{name:>20}" for name in table))
+                write(kind, ROWS, Path(temporary))
+                table[kind] = shares(audited(Path(temporary)))
+        for pair in archives:
+            if not all(map(os.path.exists, pair)):
+                print(f"skipped: {pair[0]} is not there; give --train and --test")
+                continue
+            with tempfile.TemporaryDirectory() as temporary:
+                for archive, split in zip(pair, ("train", "test"), strict=True):
+                    with tarfile.open(archive) as tar:
+                        tar.extractall(Path(temporary) / split, filter="data")
+                table[pair[1].name.split(".")[0]] = shares(audited(Path(temporary)))
+    print(f"{'change, and % found + % undecided':<34}" + "".join(f"{name:>20}" for name in table))
     for change in CHANGES:
-        print(f"{change:<52}" + "".join(f"{100 * found[change]:>20.0f}" for found in table.values()))
+        print(f"{change:<34}" + "".join(f"{found[change]:>20}" for found in table.values()))
 
 
 if __name__ == "__main__":
