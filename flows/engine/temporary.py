@@ -75,10 +75,10 @@ class Temporary:
             own: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": self._log, "pass_fds": [number]}
             # A new session shields it from the terminal's Ctrl-C.
             self.process = subprocess.Popen(command, env=role, start_new_session=True, **own)
+            self._patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
+            self._first = HTTPConnection(HOST, self._port, timeout=max(self._patience, 0.001))
+            self._first.request("GET", "/api/health")  # the first answer takes a while, so it is asked for early
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
-        self._patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
-        self._first = HTTPConnection(HOST, self._port, timeout=max(self._patience, 0.001))
-        self._first.request("GET", "/api/health")  # the first answer takes a while, so it is asked for early
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
