@@ -10,10 +10,12 @@ import pytest
 from PIL import Image, ImageOps
 
 from tasks.overlap import join as joining
-from tasks.overlap import proposals, search
+from tasks.overlap import pictures, proposals, search
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
+from tasks.overlap.nearest import Groups
 from tasks.overlap.pairs import Pairs
+from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import with_more
 from tasks.overlap.search import Found, search_tile, write_join
 from tasks.records import Prints
@@ -166,6 +168,27 @@ def test_further_copies_of_an_image_are_all_connected_by_as_few_pairs_as_possibl
     found = with_more(join, known, np.full(8, 0.86), 60)
     assert len(found.first) == 40 + 27
     assert np.unique(found.first).tolist() == [*range(60)]
+
+
+def test_one_image_of_each_component_is_searched_for_first_and_all_copies_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.asarray(scene(320, 320, 0)).astype(np.int64)
+    copies = [Image.fromarray(np.clip(picture + number - 20, 0, 255).astype(np.uint8)) for number in range(38)]
+    join = join_of(
+        (tmp_path, picture_split(tmp_path, "train", copies[8:]), picture_split(tmp_path, "test", copies[:8]))
+    )
+    test = np.arange(40) // 5
+    known, asked = Pairs(np.arange(40) % 5 + 5 * (test // 4), test, np.ones(40)), list[int]()
+
+    def noted(forms: list[Patterns], others: Patterns, groups: Groups, *how: Any) -> Any:
+        asked.append(len(groups[0]))
+        return proposals.propose(forms, others, groups, *how)
+
+    monkeypatch.setattr(pictures, "propose", noted)
+    found = with_more(join, known, np.full(8, 0.86), 60, one_first=True)
+    assert list(dict.fromkeys(asked)) == [2, 6], "one of each component, then the others, which may have more copies"
+    assert np.unique(found.first).tolist() == [*range(30)]
 
 
 def test_a_set_without_pictures_has_no_matches(splits: Splits, tmp_path: Path) -> None:
