@@ -124,6 +124,11 @@ def test_objects_on_white_are_undecided_unless_a_threshold_is_given(tmp_path: Pa
     assert found.direction(1).best["undecided"].tolist() == known
     assert not found.duplicates(1).any()
     assert measure(tmp_path, *splits, "photo", asked=0.9).duplicates(1).tolist() == known
+    pair = (digest(objects[0].tobytes()), digest(copied[0].tobytes()), True)
+    told = measure(tmp_path, *splits, "photo", decisions=decided([pair])).direction(1).best
+    assert told["near"].tolist() == told["judged"].tolist() == [True] + [False] * 14
+    assert told["undecided"].tolist() == [False, *known[1:]]
+    assert told["similarity"][0] == found.direction(1).best["similarity"][0] > 0.9
 
 
 def test_glyphs_told_apart_leave_a_group_that_other_pairs_hold_together(tmp_path: Path) -> None:
