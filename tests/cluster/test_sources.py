@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterName
@@ -78,12 +79,15 @@ def test_a_whole_run_on_sources_in_a_bucket_is_that_on_disk(
         for name, folder in photographs.items()
     }
     report = audit(**away, workspace=tmp_path / "w", **AUDITED)
-    names_of_sources = ("report", "README.md", "actions.csv", "duplicates/", "remove/")  # these hold names of sources
+    # These hold names of sources.
+    names_of_sources = ("report", "README.md", "actions.csv", "quarantine.parquet", "duplicates/", "remove/")
     here, there = (
         {name: fact for name, fact in files_of(each).items() if not name.startswith(names_of_sources)}
         for each in (audited, report)
     )
     assert here == there
+    refused = [pq.read_table(each.run / "quarantine.parquet").drop_columns(["path"]) for each in (audited, report)]
+    assert refused[0].equals(refused[1])
     said = [(each.run / "README.md").read_text().replace(each.run.name, "RUN") for each in (audited, report)]
     assert said[0] == said[1]
     assert [source.name for source in report.inputs] == list(away.values())
