@@ -83,7 +83,8 @@ def _higher(one: Floats, other: Floats) -> Floats:
 def _decided(first: Gray, second: Gray) -> Floats:
     small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
-    found = _positive(agreement(overlay(small_one, small_two, maps, smooth=False)))
+    agreed = agreement(overlay(small_one, small_two, maps, smooth=False))
+    found = np.maximum(agreed, 0).astype(np.float64)  # the sign now says whether there is texture
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
@@ -95,13 +96,9 @@ def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
     """Return the agreement of equally sharp copies of full size, given the maps of the small ones."""
     first, second = equally_sharp(first, second)
     laid = overlay(first, second, register_finely(first, second, maps))
-    found = _positive(agreement(laid))
+    found = np.maximum(agreement(laid), 0).astype(np.float64)
     high = np.flatnonzero(found >= LOWEST)
     share = textured(Overlaid._make(part[high] for part in laid))
-    poor = high[share < TEXTURED]
-    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(share[share < TEXTURED] / TEXTURED))
+    poor, part = high[share < TEXTURED], share[share < TEXTURED] / TEXTURED
+    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(part))
     return found
-
-
-def _positive(agreed: Pixels) -> Floats:
-    return np.maximum(agreed, 0).astype(np.float64)  # the sign now says whether there is texture
