@@ -142,11 +142,12 @@ def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) ->
     """Return which pairs of images are identical or duplicates, which people judged the same, and the similarities."""
     first, second = join.both[0].take(one), join.both[0].take(two)
     similar, least = similarity_of(first, second), np.minimum(settled.line[one], settled.line[two])
-    near, judged = (one == two) | (similar >= least), np.zeros(len(one), np.bool_)
+    near = (one == two) | ((np.abs(similar) if settled.asked else similar) >= least)
+    judged = np.zeros(len(one), np.bool_)
     if settled.decisions:
         judged = settled.decisions.judged(first.digests, second.digests, same=True)
         near = (near & ~settled.decisions.judged(first.digests, second.digests, same=False)) | judged
-    return near, judged, similar
+    return near, judged, np.abs(similar)
 
 
 def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:

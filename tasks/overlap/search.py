@@ -101,7 +101,7 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
         close, cosine = close_pairs(join)
         one, two = join.both[::-1] if join.searched else join.both
         new = measured(close.where(~close.are_in(pairs)).seen_from(join.searched), one, two, join.within)
-        similar = new.where(new.similarity >= join.percent / 100).seen_from(join.searched)
+        similar = new.where(np.abs(new.similarity) >= join.percent / 100).seen_from(join.searched)
         pairs = in_order(together([pairs, similar]), join.within)
         tables.write(pa.table(close.where(close.similarity > cosine)._asdict()), target / CLOSE)
         facts |= {"close": {"cosine": cosine, "sha256": at(target / CLOSE).sha256()}}

@@ -24,7 +24,10 @@ Both = tuple[Images, Images]
 
 
 class Settled(NamedTuple):
-    """Pairs of a join, and which are duplicates, judged so by a person, or undecided; `line` as in `lines_of`."""
+    """Pairs of a join, and which are duplicates, judged so by a person, or undecided; `line` as in `lines_of`.
+
+    If the user `asked` for a threshold, it also decides pairs with little texture, whose agreement is negative.
+    """
 
     pairs: Pairs
     duplicate: Mask
@@ -32,6 +35,7 @@ class Settled(NamedTuple):
     undecided: Mask
     line: Floats
     decisions: Decisions | None
+    asked: bool
 
 
 def settled_by(join: Join, joined: Joined, ruling: Ruling, decided: Decided | None) -> Settled:
@@ -57,14 +61,15 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
         different = decisions.judged(*_digests(pairs, join.both), same=False)
         pairs = _with_judged(join, pairs.where(~different), decisions)
         judged = decisions.judged(*_digests(pairs, join.both), same=True)
-    poor = (pairs.similarity < 0) & (verdict.reason != "asked")  # in texture
+    asked = verdict.reason == "asked"
+    poor = (pairs.similarity < 0) & (not asked)  # in texture
     pairs = pairs._replace(similarity=np.abs(pairs.similarity))
     ends = pairs.seen_from(join.searched)
     reached = are_duplicates(ends, line, join.within)
     duplicate = (reached & ~poor) | judged
     open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
     undecided = ((reached & poor) | (open_ended & (pairs.similarity >= join.view.similar))) & ~duplicate
-    return Settled(pairs, duplicate, judged, undecided, line, decisions)
+    return Settled(pairs, duplicate, judged, undecided, line, decisions, asked)
 
 
 def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:

@@ -22,7 +22,7 @@ PLAIN_WITHIN = 16  # gray levels: largest deviation from the middle of the outer
 WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
 AT_ONCE = 1024  # copies whose texture is measured at a time
-SMOOTH = 0.1  # share of a photograph with texture below which none of its pairs, even with a crop, has enough
+SMOOTH = 0.1  # share of a photograph with texture below which only identical copies of it are found
 FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
 
@@ -75,7 +75,7 @@ def are_framed(window: Floats) -> Mask:
 
 
 def are_smooth(copies: Gray) -> Mask:
-    """Return which copies, uint8 (n, 64, 64), have too little texture for a decision on any of their pairs."""
+    """Return which copies, uint8 (n, 64, 64), have too little texture to be compared."""
     parts = (part.astype(np.float32) for part in np.array_split(copies, 1 + len(copies) // AT_ONCE))
     smooth = np.concatenate([textured(Overlaid(part, part, np.ones(part.shape, np.bool_))) for part in parts]) < SMOOTH
     smooth[smooth] = ~are_framed(windows(copies[smooth]))  # the part inside bars may have more

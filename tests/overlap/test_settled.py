@@ -124,6 +124,12 @@ def test_objects_on_white_are_undecided_unless_a_threshold_is_given(tmp_path: Pa
     assert found.direction(1).best["undecided"].tolist() == known
     assert not found.duplicates(1).any()
     assert measure(tmp_path, *splits, "photo", asked=0.9).duplicates(1).tolist() == known
+    (tmp_path / "whole").mkdir()
+    whole = picture_split(tmp_path / "whole", "train", objects[:50] + copied)
+    groups = measure(tmp_path / "whole", whole, whole, "photo", asked=0.95).groups()
+    assert sorted(groups.row.tolist()) == [*range(5), *range(50, 55)]
+    assert (groups.twin == groups.row).sum() == len(set(groups.group.tolist())) == 5
+    assert groups.similarity.min() > 0.9
     pair = (digest(objects[0].tobytes()), digest(copied[0].tobytes()), True)
     told = measure(tmp_path, *splits, "photo", decisions=decided([pair])).direction(1).best
     assert told["near"].tolist() == told["judged"].tolist() == [True] + [False] * 14
