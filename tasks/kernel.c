@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 7; }
+int32_t NAME(kernel_version)(void) { return 8; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -471,50 +471,25 @@ PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
     for (int at = 0; at < WINDOWS * WINDOWS; at++) mean[at] /= WINDOW * WINDOW;
 }
 
-/* The larger of some variances and those of an image, in windows. */
-PART void raise_variance(const float *image, const float *there, float gain, const float *covered, float *variance) {
-    float values[PIXELS], squares[PIXELS], mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS];
-    for (int at = 0; at < PIXELS; at += LANES) {
-        vec value = load(image + at) * gain * load(there + at);
-        store(values + at, value), store(squares + at, value * value);
-    }
-    means(values, mean), means(squares, square);
-    for (int at = 0; at < WINDOWS * WINDOWS; at++) {
-        float share = covered[at] + 1e-6f, centre = mean[at] / share, found = square[at] / share - centre * centre;
-        if (found > variance[at]) variance[at] = found;
-    }
-}
-
-/* Take the background away, and return the energy of what is left where the other image is. */
-PART double without(const float *background, const float *image, const float *there, float *left) {
-    vec energy = all(0);
-    for (int at = 0; at < PIXELS; at += LANES) {
-        vec value = load(image + at) - load(background + at), seen = value * load(there + at);
-        store(left + at, value);
-        energy += seen * seen;
-    }
-    return total(energy) + 0.1;
-}
-
-void NAME(textured)(const float *first, const float *second, const uint8_t *inside, int64_t pairs, const float *half,
-                    int64_t reach, float *shares) {
-    float of_first[PIXELS], of_second[PIXELS], a[PIXELS], b[PIXELS], there[PIXELS], covered[WINDOWS * WINDOWS];
-    for (const float *before = 0; pairs--; before = first, first += PIXELS, second += PIXELS, inside += PIXELS) {
-        float variance[WINDOWS * WINDOWS] = {0};
-        for (int at = 0; at < PIXELS; at++) there[at] = inside[at];
-        if (is_new(first, before, PIXELS)) smooth(first, SIDE, half, reach, of_first);
-        double energy = without(of_first, first, there, a);
-        means(there, covered), raise_variance(a, there, 1, covered, variance);
-        if (second != first) { /* one image has the same texture twice */
-            smooth(second, SIDE, half, reach, of_second);
-            float gain = (float)sqrt(energy / without(of_second, second, there, b));
-            raise_variance(b, there, gain, covered, variance);
+void NAME(textured)(const float *images, int64_t count, const float *half, int64_t reach, float *shares) {
+    float values[PIXELS], squares[PIXELS], background[PIXELS], covered[WINDOWS * WINDOWS];
+    for (int at = 0; at < PIXELS; at++) values[at] = 1;
+    for (means(values, covered); count--; images += PIXELS) {
+        float mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS], variance[WINDOWS * WINDOWS];
+        smooth(images, SIDE, half, reach, background);
+        for (int at = 0; at < PIXELS; at += LANES) {
+            vec value = load(images + at) - load(background + at);
+            store(values + at, value), store(squares + at, value * value);
         }
+        means(values, mean), means(squares, square);
         double sum = 0, valid = 0, share = 0;
-        for (int at = 0; at < WINDOWS * WINDOWS; at++)
-            if (covered[at] > 0.6f) sum += variance[at], valid++;
-        double mean = sum / (valid + 1e-6), least = 0.05 * mean > 4 ? 0.05 * mean : 4;
-        for (int at = 0; at < WINDOWS * WINDOWS; at++) share += covered[at] > 0.6f && variance[at] > least;
+        for (int at = 0; at < WINDOWS * WINDOWS; at++) {
+            float centre = mean[at] / covered[at], found = square[at] / covered[at] - centre * centre;
+            variance[at] = covered[at] > 0.6f && found > 0 ? found : 0;
+            sum += variance[at], valid += covered[at] > 0.6f;
+        }
+        double least = 0.05 * sum / valid > 4 ? 0.05 * sum / valid : 4;
+        for (int at = 0; at < WINDOWS * WINDOWS; at++) share += variance[at] > least;
         *shares++ = (float)(share / (WINDOWS * WINDOWS));
     }
 }

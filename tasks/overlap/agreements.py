@@ -4,9 +4,9 @@ Small copies rule out most pairs early. If one has bars around it, what is insid
 higher agreement counts.
 
 Where little texture agrees, it proves little. The error of Fisher's transform z of a correlation falls with the root of
-the number of observations (Fisher, *On the probable error of a coefficient of correlation*, 1921). So z is reduced by
-the root of the textured share, relative to `TEXTURED`, and the agreement is negative: the pair may be a duplicate, but
-this is never certain.
+the number of observations (Fisher, *On the probable error of a coefficient of correlation*, 1921). So if neither image
+has texture in a share of `TEXTURED`, z is reduced by the root of the higher share, relative to `TEXTURED`, and the
+agreement is negative: the pair may be a duplicate, but this is never certain.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.overlap.threshold import fisher
-from tasks.registration.agreement import Overlaid, agreement, overlay, textured
+from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.forms import are_framed, seen_through, windows
 from tasks.registration.sharpness import equally_sharp
@@ -28,7 +28,7 @@ AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened 
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
-TEXTURED = 0.4  # share of a pair that needs texture to make it certain
+TEXTURED = 0.38  # share of an image that needs texture to make a pair certain
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
@@ -44,7 +44,10 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
-    return np.concatenate([np.empty(0), *parts])
+    found, share = np.concatenate([np.empty(0), *parts]), np.maximum(first.texture, second.texture) / TEXTURED
+    poor = (found >= LOWEST) & (share < 1)
+    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(share[poor]))
+    return np.trunc(found * 10_000) / 10_000
 
 
 def similarity_of(one: Images, two: Images) -> Floats:
@@ -58,7 +61,8 @@ def similarity_of(one: Images, two: Images) -> Floats:
         some = differ[start : start + MEASURED_AT_ONCE]
         first, second = one.take(some), two.take(some)
         if first.copies and second.copies:
-            found[some] = _higher(agreements(first.copies, second.copies), agreements(second.copies, first.copies))
+            ways = agreements(first.copies, second.copies), agreements(second.copies, first.copies)
+            found[some] = np.where(np.abs(ways[1]) > np.abs(ways[0]), *ways[::-1])
             continue
         (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
         near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
@@ -70,35 +74,24 @@ def _with_insides(first: Gray, second: Gray) -> Floats:
     """Return the highest agreement of whole copies, and of one inside its bars with the other one."""
     found, window, other = _decided(first, second), windows(first), windows(second)
     a, b = (np.flatnonzero(are_framed(each)) for each in (window, other))
-    found[a] = _higher(found[a], _decided(seen_through(first[a], window[a]), second[a]))
-    found[b] = _higher(found[b], _decided(first[b], seen_through(second[b], other[b])))
+    found[a] = np.maximum(found[a], _decided(seen_through(first[a], window[a]), second[a]))
+    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], other[b])))
     return found
-
-
-def _higher(one: Floats, other: Floats) -> Floats:
-    """Return the higher of agreements, whose signs only say how much texture there is."""
-    return np.where(np.abs(other) > np.abs(one), other, one)
 
 
 def _decided(first: Gray, second: Gray) -> Floats:
     small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
     agreed = agreement(overlay(small_one, small_two, maps, smooth=False))
-    found = np.maximum(agreed, 0).astype(np.float64)  # the sign now says whether there is texture
+    found = np.maximum(agreed, 0).astype(np.float64)  # a negative one would mean little texture
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
         found[some] = _agreed(first[some].astype(np.float32), second[some].astype(np.float32), maps[some])
-    return np.trunc(found * 10_000) / 10_000
+    return found
 
 
-def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Floats:
+def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     """Return the agreement of equally sharp copies of full size, given the maps of the small ones."""
     first, second = equally_sharp(first, second)
-    laid = overlay(first, second, register_finely(first, second, maps))
-    found = np.maximum(agreement(laid), 0).astype(np.float64)
-    high = np.flatnonzero(found >= LOWEST)
-    share = textured(Overlaid._make(part[high] for part in laid))
-    poor, part = high[share < TEXTURED], share[share < TEXTURED] / TEXTURED
-    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(part))
-    return found
+    return np.maximum(agreement(overlay(first, second, register_finely(first, second, maps))), 0)

@@ -121,8 +121,7 @@ def write_segment(batch: Prints, rows: RowNumbers, workspace: Place, target: Pla
     table = tables.read(workspace / batch.table).take(pa.array(rows))
     changed = {"label": np.full(len(table), UNKNOWN), "rank": np.argsort(np.argsort(table["rank"].to_numpy()))}
     if batch.copies:
-        files = [workspace / file for file in batch.copies]
-        copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
+        copies = Copies.of([workspace / file for file in batch.copies], table)
         with disk.writing(target / COPIES) as file:
             for some in slices(len(copies), AT_ONCE):
                 file.write(copies.take(slice(some.start, some.stop)).read().tobytes())

@@ -62,8 +62,7 @@ def read_images(prints: Prints, workspace: Place, some: range | None = None) -> 
     table = tables.read_rows(workspace / prints.images_table, some.start, len(some))
     copies = None
     if prints.copies:
-        files = [workspace / file for file in prints.copies]
-        copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
+        copies = Copies.of([workspace / file for file in prints.copies], table)
     patterns = Patterns.of(tables.bytes_of(table["bits"]), prints.length)
     digests, labels = tables.bytes_of(table["md5"]), table["label"].to_numpy()
     del table

@@ -84,7 +84,7 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     example = by_id[np.unique(numbers, return_index=True)[1]]
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
-    columns = ["md5", "bits", *["file", "copy"] * photographs]
+    columns = ["md5", "bits", *["file", "copy", "texture"] * photographs]
     images = tables.take_rows(target / PRINTS, example[order], columns).take(pa.array(np.argsort(order)))
     labels = _common_labels(of_row, rows["label"].to_numpy(), len(example))
     tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)

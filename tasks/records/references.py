@@ -71,7 +71,7 @@ class Reference:
     ruling: Ruling | None = None
     version: int = 0  # of the verdict
     judged: int = 0  # rows when the verdict was made
-    format: Literal[1] = 1  # of the fingerprints in segments; a batch needs the same
+    format: Literal[2] = 2  # of the fingerprints in segments; a batch needs the same
 
     @property
     def folder(self) -> str:

@@ -11,13 +11,13 @@ from tasks.arrays import Mask, Pixels
 from tasks.kernel import SIDES, compiled
 from tasks.registration.warp import along_both, contiguous, warped
 
-VERSION = 6  # of the measure; other versions may give other agreements
+VERSION = 7  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 TRUNCATED = 3.0  # standard deviations: radius of the smoothing
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
 WINDOW, STRIDE = 9, 2  # pixels: side and distance of the windows for measuring texture
-LEAST_INSIDE = 0.6  # minimum share of a window inside both images
+LEAST_INSIDE = 0.6  # minimum share of a window inside the image
 LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # minimum variance of a textured window, and its ratio to the mean variance
 
 
@@ -74,27 +74,22 @@ def agreement(pairs: Overlaid) -> Pixels:
     return (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
 
 
-def textured(pairs: Overlaid) -> Pixels:
-    """Return the share, float32 (n,), of the first image where the pair overlaps and either image has texture.
+def textured(pictures: Pixels) -> Pixels:
+    """Return the share of each image, float32 (n, side, side), that has texture, float32 (n,).
 
     The few gradients of a smooth image, such as a ramp or a vignette, prove little: many unrelated images share them.
     """
-    n, side, _ = pairs.first.shape
-    if (kernel := compiled()) and side == max(SIDES):
-        half, found = _half(BACKGROUND), np.empty(n, np.float32)
-        laid = contiguous(pairs.first), contiguous(pairs.second), _bytes(pairs.inside)
-        kernel.textured(*laid, n, half, len(half) - 1, found)
+    if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
+        half, found = _half(BACKGROUND), np.empty(len(pictures), np.float32)
+        kernel.textured(contiguous(pictures), len(pictures), half, len(half) - 1, found)
         return found
-    there = pairs.inside.astype(np.float32)
-    a, b = (pictures - _smooth(pictures, BACKGROUND) for pictures in pairs[:2])
-    energy = [((there * part) * (there * part)).sum(axis=(1, 2)) + np.float32(0.1) for part in (a, b)]
-    gain = np.sqrt(energy[0] / energy[1])[:, None, None]
-    covered = _box(there)
-    valid = covered > LEAST_INSIDE
-    variance = np.maximum(_variance(a, there, covered), _variance(b * gain, there, covered))
-    mean = (variance * valid).sum(axis=(1, 2)) / (valid.sum(axis=(1, 2)) + np.float32(1e-6))
-    least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean)
-    return (valid & (variance > least[:, None, None])).mean(axis=(1, 2), dtype=np.float32)
+    covered = _box(np.ones((1, *pictures.shape[1:]), np.float32))
+    valid, left = covered > LEAST_INSIDE, pictures - _smooth(pictures, BACKGROUND)
+    mean, squares = (_box(part) / covered for part in (left, left * left))
+    variance = np.maximum(squares - mean * mean, 0) * valid
+    mean_variance = variance.sum(axis=(1, 2)) / valid.sum()
+    least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean_variance)
+    return (variance > least[:, None, None]).mean(axis=(1, 2), dtype=np.float32)
 
 
 def _well_inside(inside: Mask) -> Mask:
@@ -142,9 +137,3 @@ def _smooth(pictures: Pixels, deviation: float) -> Pixels:
 def _box(pictures: Pixels) -> Pixels:
     """Return the mean of every window, float32 (n, side / STRIDE, side / STRIDE), with 0 beyond the edges."""
     return along_both(_windows(pictures.shape[1]), pictures)
-
-
-def _variance(pictures: Pixels, there: Pixels, covered: Pixels) -> Pixels:
-    there = there * pictures
-    mean, squares = (_box(part) / (covered + np.float32(1e-6)) for part in (there, there * pictures))
-    return np.maximum(squares - mean * mean, 0)

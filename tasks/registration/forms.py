@@ -9,9 +9,9 @@ line.
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, Gray, Mask, RowNumbers
+from tasks.arrays import Bits, Floats, Gray, Mask, Pixels, RowNumbers
 from tasks.kernel import SIDES, compiled
-from tasks.registration.agreement import Overlaid, overlay, textured
+from tasks.registration.agreement import overlay, textured
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
@@ -74,10 +74,15 @@ def are_framed(window: Floats) -> Mask:
     return np.any(window[:, :2] <= FRAMED, axis=1)
 
 
-def are_smooth(copies: Gray) -> Mask:
-    """Return which copies, uint8 (n, 64, 64), have too little texture to be compared."""
-    parts = (part.astype(np.float32) for part in np.array_split(copies, 1 + len(copies) // AT_ONCE))
-    smooth = np.concatenate([textured(Overlaid(part, part, np.ones(part.shape, np.bool_))) for part in parts]) < SMOOTH
+def texture(copies: Gray) -> Pixels:
+    """Return the share of copies, uint8 (n, 64, 64), that has texture, float32 (n,)."""
+    parts = np.array_split(copies, 1 + len(copies) // AT_ONCE)
+    return np.concatenate([textured(part.astype(np.float32)) for part in parts])
+
+
+def are_smooth(copies: Gray, share: Pixels) -> Mask:
+    """Return which copies, uint8 (n, 64, 64), have too small a share with texture to be compared."""
+    smooth = share < SMOOTH
     smooth[smooth] = ~are_framed(windows(copies[smooth]))  # the part inside bars may have more
     return smooth
 

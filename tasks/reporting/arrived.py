@@ -127,8 +127,7 @@ def _of_segment(prints: Prints, ids: Iterable[str], workspace: Place) -> dict[st
     """Return images of a segment as URIs, by id: the gray copies of photographs, and the ink of glyphs."""
     rows = tables.read(workspace / prints.table, filters=pc.field("id").isin(list(ids)))
     if prints.copies:
-        files = [workspace / file for file in prints.copies]
-        gray = Copies(files, rows["file"].to_numpy(), rows["copy"].to_numpy()).read()
+        gray = Copies.of([workspace / file for file in prints.copies], rows).read()
     else:
         side = math.isqrt(prints.length)
         gray = 255 * np.unpackbits(tables.bytes_of(rows["bits"]), axis=1, count=prints.length).reshape(-1, side, side)

@@ -52,8 +52,8 @@ class Photographs:
         for each in (each for each in found.fingerprints if each.copies):
             table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
             for row in table.to_pylist():
-                at = np.array([row["copy"]], np.int64)
-                self.copies[row["id"]] = Copies([workspace / str(each.copies)], np.zeros(1, np.int64), at)
+                at, unused = np.array([row["copy"]], np.int64), np.zeros(1, np.float32)
+                self.copies[row["id"]] = Copies([workspace / str(each.copies)], np.zeros(1, np.int64), at, unused)
 
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
-from tasks.arrays import Gray, Mask, RowNumbers
+from tasks.arrays import Gray, Mask, Pixels, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, at
 from tasks.storage.disk import storage_errors
@@ -15,11 +16,20 @@ COPY_SIDE = 64
 
 @dataclass(frozen=True)
 class Copies:
-    """The copy of each row: the number of its file, int64 (n,), and its position there, int64 (n,)."""
+    """The copy of each row: the number of its file and its position there, int64 (n,), and its texture, float32 (n,).
+
+    Texture is a share from 0 to 1, see `tasks.registration.forms.texture`.
+    """
 
     files: Sequence[Place]
     file: RowNumbers
     place: RowNumbers
+    texture: Pixels
+
+    @classmethod
+    def of(cls, files: Sequence[Place], table: pa.Table) -> "Copies":
+        """Return the copies that the rows of a table name."""
+        return cls(files, *(table[name].to_numpy() for name in ("file", "copy", "texture")))
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
@@ -27,14 +37,15 @@ class Copies:
         starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
         file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
         files = [file for part in parts for file in part.files]
-        return cls(files, file, np.concatenate([part.place for part in parts]))
+        place, texture = (np.concatenate([getattr(part, name) for part in parts]) for name in ("place", "texture"))
+        return cls(files, file, place, texture)
 
     def __len__(self) -> int:
         return len(self.file)
 
     def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
         """Return the copies of some rows, in the order of `rows`."""
-        return Copies(self.files, self.file[rows], self.place[rows])
+        return Copies(self.files, self.file[rows], self.place[rows], self.texture[rows])
 
     def read(self) -> Gray:
         """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is truncated or missing."""

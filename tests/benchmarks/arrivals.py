@@ -91,8 +91,7 @@ def greedy(batches: list[Members], threshold: float, workspace: str) -> dict[str
     )
     copies = None
     if prints.copies:
-        files = [space / file for file in prints.copies]
-        copies = Copies(files, table["file"].to_numpy(), table["copy"].to_numpy())
+        copies = Copies.of([space / file for file in prints.copies], table)
     accepted, best = [row[name] for name, _ in batches[0] if name in row], {}
     for batch in batches[1:]:
         for name in sorted(name for name, _ in batch if name in row):

@@ -56,7 +56,7 @@ def cases() -> dict[str, tuple[Callable[[], object], int]]:
         "register finely": (batched(register_finely, first, second, maps), PAIRS),
         "make equally sharp": (batched(equally_sharp, first, second), PAIRS),
         "agreement": (batched(lambda *given: agreement(overlay(*given)), first, second, maps), PAIRS),
-        "texture": (batched(lambda *given: textured(overlay(*given)), first, second, maps), PAIRS),
+        "texture": (batched(textured, first), PAIRS),
         "all pairs of glyphs": (lambda: list(complete_pairs(glyphs, glyphs[:], 90)), GLYPHS**2),
         "nearest patterns": (
             lambda: nearest([glyphs[:PHOTOGRAPHS]], glyphs, 10, 0.5, (rows, np.arange(GLYPHS))),

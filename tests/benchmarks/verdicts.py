@@ -25,6 +25,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.pipeline import audit
 from tasks.overlap.agreements import agreements
 from tasks.records import Report
+from tasks.registration.forms import texture
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tests.build import SHARED
@@ -73,15 +74,17 @@ def judged(name: str) -> Judged:
 
 def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
     """Write the gray copies of some members, in the order of their names."""
-    with tarfile.open(archive) as tar, target.open("wb") as out:
+    gray = []
+    with tarfile.open(archive) as tar:
         for name in names:
             file = tar.extractfile(name)
             if file is None:
                 raise FileNotFoundError(name)
             with Image.open(file) as image:
                 copy = image.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR)
-            out.write(copy.tobytes())
-    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)))
+            gray.append(np.asarray(copy))
+    target.write_bytes(np.stack(gray).tobytes())
+    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), texture(np.stack(gray)))
 
 
 def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path) -> str:

@@ -26,7 +26,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import by_minhash
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
-from tasks.registration.forms import mirrored_form, other_forms
+from tasks.registration.forms import mirrored_form, other_forms, texture
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import BITS, LOWEST, comparable_bits
 from tasks.registration.warp import IDENTITY, halved, quartered
@@ -107,7 +107,7 @@ OF_PICTURES: dict[str, tuple[Callable[[Pixels, Pixels, Pixels], Any], float]] = 
     "laid": (lambda first, second, maps: np.stack(overlay(first, second, maps)), LEVELS),
     "laid small": (lambda first, second, maps: np.stack(overlay(small(first), small(second), maps, False)), LEVELS),
     "agreement": (lambda first, second, maps: agreement(overlay(first, second, maps)), AGREEMENT),
-    "textured": (lambda first, second, maps: textured(overlay(first, second, maps)), 1 / 32**2),  # one window
+    "textured": (lambda first, _second, _maps: textured(first), 1 / 32**2),  # one window
     "sharp": (lambda first, second, _: np.stack(equally_sharp(first, second)), LEVELS),
     "registered": (registered, REGISTERED),
 }
@@ -248,7 +248,8 @@ def test_real_candidates_are_decided_alike(kernel: Functions, shared: Path, tmp_
     )
     file, numbers = tmp_path / "gray", np.arange(len(pictures))
     file.write_bytes(large.tobytes())
-    bits, copies = Patterns.of(comparable_bits(small_ones), BITS), Copies([Place.of(file)], numbers * 0, numbers)
+    bits = Patterns.of(comparable_bits(small_ones), BITS)
+    copies = Copies([Place.of(file)], numbers * 0, numbers, texture(large))
     candidates = nearest([bits], bits, 5, 0.5, (numbers, numbers)).row
     i, place = np.nonzero(candidates >= 0)
     pair = copies.take(i), copies.take(candidates[i, place])

@@ -26,6 +26,7 @@ from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
+from tasks.registration.forms import texture
 from tasks.registration.views import BITS, SIDE, VIEWS, comparable_bits
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE
@@ -90,7 +91,12 @@ def write_split(
     if copies:
         ones, numbers = np.ones(count, np.int64), np.arange(count)
         columns |= {"file": pa.array(ones - 1), "copy": pa.array(numbers), "pixels": pa.array(ones)}
-        columns |= {"bytes": pa.array(ones), "short_side": pa.array(sides, pa.int32())}
+        gray = np.fromfile(workspace / copies[0], np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
+        columns |= {
+            "texture": pa.array(texture(gray)),
+            "bytes": pa.array(ones),
+            "short_side": pa.array(sides, pa.int32()),
+        }
     target = Place.of(workspace) / name
     (workspace / name).mkdir(parents=True, exist_ok=True)
     tables.write(pa.table(columns), target / PRINTS)
