@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.arrays import Gray, RowNumbers
+from tasks.classes.decoder import Photograph
 from tasks.classes.formats import is_mislabelled
 from tasks.classes.guard import guarded
 from tasks.classes.png import UnreadableError
@@ -52,7 +53,7 @@ def read_photographs(
     failures: dict[int, UnreadableError] = {}
     mislabelled: list[int] = []
     remarked: list[int] = []
-    batch: list[dict[str, Any]] = []
+    batch: list[tuple[Any, ...]] = []
     with tables.writer(target, SCHEMA) as writer, disk.writing(copies) as larger, guarded() as guard:
         for number, (row, data) in enumerate(members, 1):
             if number % STEPS == 0:
@@ -67,7 +68,7 @@ def read_photographs(
                 mislabelled.append(row)
             if image.remark:
                 remarked.append(row)
-            batch.append(image._asdict() | {"id": ids[row], "md5": image.digest, "bytes": len(data)})
+            batch.append((*image, ids[row], len(data)))
             if len(batch) == BATCH:
                 _write(batch, writer, larger)
         _write(batch, writer, larger)
@@ -76,8 +77,9 @@ def read_photographs(
     return accepted, gray[accepted], failures, mislabelled, remarked
 
 
-def _write(batch: list[dict[str, Any]], writer: pq.ParquetWriter, copies: BinaryIO) -> None:
+def _write(batch: list[tuple[Any, ...]], writer: pq.ParquetWriter, copies: BinaryIO) -> None:
     if batch:
-        writer.write_table(pa.Table.from_pylist(batch, SCHEMA))
-        copies.write(b"".join(row["copy"] for row in batch))
+        columns = dict(zip((*Photograph._fields, "id", "bytes"), zip(*batch, strict=True), strict=True))
+        writer.write_table(pa.Table.from_pydict({"md5": columns["digest"], **columns}, SCHEMA))
+        copies.write(b"".join(columns["copy"]))
         batch.clear()

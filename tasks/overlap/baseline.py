@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.arrays import Bits, Floats, RowNumbers
-from tasks.joined import groups_of
+from tasks.joined import groups_of, links_of
 from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import hanging, look_alikes_of
-from tasks.overlap.images import Images, as_void, read_images
+from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import AMONG, Join
 from tasks.overlap.pairs import Pairs, together
 from tasks.overlap.pictures import candidate_pairs
@@ -24,6 +24,7 @@ from tasks.overlap.prints import slices
 from tasks.overlap.proposals import affordable
 from tasks.overlap.search import near_pairs
 from tasks.overlap.threshold import NEAR_IDENTICAL, near_identical
+from tasks.storage import tables
 from tasks.vocabulary import SplitName
 
 GLYPHS, PICTURES = 2000, 500  # images of train to measure; aligning photographs takes longer
@@ -86,8 +87,7 @@ def _components(joins: Sequence[Join], found: Sequence[Pairs]) -> tuple[Images, 
     sides = {(prints.split, prints.folder): prints for join in joins for prints in join.sides}
     every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in sides.values()])
     starts = dict(zip(sides, np.cumsum([0, *(prints.images for prints in sides.values())]).tolist(), strict=False))
-    _, first, number = np.unique(as_void(every.digests), return_index=True, return_inverse=True)
-    links = [(np.arange(len(every)), first[number])]
+    links = [links_of(tables.binary(every.digests).dictionary_encode().indices.to_numpy())]
     line = near_identical(min((join.short_side for join in joins if join.short_side), default=None))
     for join, pairs in zip(joins, found, strict=True):
         if join.view.on_pixels:

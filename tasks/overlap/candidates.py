@@ -79,7 +79,6 @@ class Signed:
             for row in range(bands.rows):
                 mixed += signs[row :: bands.rows]
                 mixed *= MIX
-                mixed ^= mixed >> HALF
             keys[:, part] = mixed >> HALF
 
         with several_threads() as pool:

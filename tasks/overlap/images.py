@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.overlap.patterns import Patterns
@@ -46,7 +46,7 @@ class Images:
 
     def are_among(self, digests: Bits) -> Mask:
         """Return which images have one of these digests, uint8 (m, 16)."""
-        return np.isin(as_void(self.digests), as_void(digests))
+        return np.asarray(pc.is_in(tables.binary(self.digests), value_set=tables.binary(digests)))
 
     @property
     def gray(self) -> Copies:
@@ -72,10 +72,6 @@ def read_images(prints: Prints, workspace: Place, some: range | None = None) -> 
 
 def same_images(first: Bits, second: Bits) -> tuple[RowNumbers, RowNumbers]:
     """Return the numbers of the images that two sets share, given their distinct digests, uint8 (n, 16)."""
-    _, i, j = np.intersect1d(as_void(first), as_void(second), assume_unique=True, return_indices=True)
-    return i, j
-
-
-def as_void(keys: Bits) -> NDArray[np.void]:
-    """Return the rows of keys, uint8 (n, width), as comparable and sortable values."""
-    return np.ascontiguousarray(keys).view(f"V{keys.shape[1]}").ravel()
+    places = pc.index_in(tables.binary(first), value_set=tables.binary(second)).fill_null(NOTHING).to_numpy()
+    shared = np.flatnonzero(places != NOTHING)
+    return shared, places[shared].astype(np.int64)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
@@ -45,7 +47,8 @@ class Pairs(NamedTuple):
     def are_in(self, others: "Pairs") -> Mask:
         """Return which pairs are also in `others`, whatever their similarity."""
         width = int(max(self.second.max(initial=0), others.second.max(initial=0))) + 1
-        return np.isin(self.first * width + self.second, others.first * width + others.second)
+        keys = (pa.array(pairs.first * width + pairs.second) for pairs in (self, others))
+        return np.asarray(pc.is_in(next(keys), value_set=next(keys)))
 
 
 NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tasks.arrays import Gray, Mask, Pixels, RowNumbers
 from tasks.errors import DataError
-from tasks.storage import Place, at
+from tasks.storage import Place, tables
 from tasks.storage.disk import storage_errors
 
 COPY_SIDE = 64
@@ -58,13 +58,11 @@ class Copies:
 
 
 def _read(file: Place, places: RowNumbers) -> Gray:
-    pieces: list[bytes] = []
     at_once = len(places) if places[-1] - places[0] < len(places) else 1  # copies without a gap, or single ones
+    size, starts = at_once * COPY_SIDE**2, (places[::at_once] * COPY_SIDE**2).tolist()
     try:
-        with storage_errors(file), at(file).reading() as opened:
-            for place in places[::at_once].tolist():
-                opened.seek(place * COPY_SIDE**2)
-                pieces.append(opened.read(at_once * COPY_SIDE**2))
-        return np.frombuffer(b"".join(pieces), np.uint8).reshape(len(places), COPY_SIDE, COPY_SIDE)
+        with storage_errors(file), tables.reading(file) as opened:
+            data = b"".join([opened.read_at(size, start) for start in starts])
+        return np.frombuffer(data, np.uint8).reshape(len(places), COPY_SIDE, COPY_SIDE)
     except (FileNotFoundError, ValueError) as error:  # it is gone, or cut
         raise DataError(f"{file} is damaged or gone; run the same command again to rebuild it.") from error
