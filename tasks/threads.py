@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
+import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 THREADS = 2  # of a task
@@ -49,6 +50,7 @@ def blas_threads(count: int) -> Iterator[None]:
 
 
 def share_memory() -> None:
-    """Limit glibc to one arena per core: by default it keeps up to eight, a quarter of all memory."""
+    """Limit glibc to one arena per core, of eight that keep a quarter of all memory, and let Arrow use these, too."""
+    pa.set_memory_pool(pa.system_memory_pool())  # its own one would keep freed memory beside glibc's
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)
