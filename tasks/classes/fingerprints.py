@@ -21,11 +21,11 @@ from tasks.classes.png import UnreadableError
 from tasks.records import Part, Reading, Shard
 from tasks.records.conservation import conserve
 from tasks.records.inputs import FINGERPRINTS
-from tasks.registration.forms import are_smooth, texture
+from tasks.registration.forms import SMOOTH, facts_of
 from tasks.registration.views import VIEWS
 from tasks.sources.members import Members
 from tasks.storage import Place, at, tables
-from tasks.storage.copies import Copies
+from tasks.storage.copies import read_copies
 from tasks.storage.image_files import read_images
 from tasks.storage.images import Images, as_rows
 
@@ -39,17 +39,16 @@ def write_fingerprints(
 
     The number of bits is in the schema's metadata as ``view_bits``. Photographs also have their ``short_side``, the
     number of their ``pixels``, the ``bytes`` of their file, the position of their gray copy in its file,
-    ``copy``, and its ``texture``. `right` corrects wrong MD5s of the shard. Returns the digest of the table.
+    ``copy``, and the facts about it. `right` corrects wrong MD5s of the shard. Returns the digest of the table.
     """
     images = read_images([workspace / shard.images])
     known = _of_glyphs(images) if reading.kind == "glyphs" else _of_photographs(images, workspace / shard.photographs)
     view = VIEWS[reading.view]
     bits = view.bits(images.gray)
     if reading.kind == "photographs":
-        file, unknown = np.zeros(len(images), np.int64), np.zeros(len(images), np.float32)
-        copies = Copies([workspace / shard.copies], file, known["copy"].to_numpy(), unknown).read()
-        known["texture"] = pa.array(share := texture(copies))
-        bits[are_smooth(copies, share)] = 0  # they can only have exact duplicates
+        texture, framed = facts_of(read_copies(workspace / shard.copies, np.arange(len(images)))[known["copy"]])
+        known |= {"texture": pa.array(texture), "framed": pa.array(framed)}
+        bits[(texture < SMOOTH) & ~framed] = 0  # they can only have exact duplicates; what is framed may have texture
     if right:
         better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
         known["md5"] = pc.coalesce(better, known["md5"])

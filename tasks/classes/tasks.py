@@ -57,7 +57,7 @@ def _fingerprinted(
     """Return the fingerprints of a shard, and their stage; `right` corrects wrong MD5s of the shard."""
     inputs: dict[str, Any] = {"version": VERSION, "shard": shard.sha256}
     if reading.kind == "photographs":  # two sets of photographs may have equal gray copies
-        inputs |= {"photographs": shard.folder, "view": reading.view, "smooth": [SMOOTH, agreement.VERSION, engine()]}
+        inputs |= {"photographs": shard.folder, "view": reading.view, "copies": [SMOOTH, agreement.VERSION, engine()]}
     if right:
         inputs["right"] = {name: digest.hex() for name, digest in right.items()}
     asked = shard, reading, right or {}, workspace

@@ -11,13 +11,13 @@ agreement is negative: the pair may be a duplicate, but this is never certain.
 
 import numpy as np
 
-from tasks.arrays import Floats, Gray, Pixels
+from tasks.arrays import Floats, Gray, Mask, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.overlap.threshold import fisher
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register_coarsely, register_finely
-from tasks.registration.forms import are_framed, seen_through, windows
+from tasks.registration.forms import seen_through, windows
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered
@@ -40,7 +40,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     def decide(start: int) -> Floats:
         part = np.arange(start, min(start + AT_ONCE, len(first)))
         one, two = (copies.take(part).read() for copies in (first, second))
-        return _with_insides(one[:, :, ::-1] if mirrored else one, two)
+        return _with_insides(one[:, :, ::-1] if mirrored else one, two, first.framed[part], second.framed[part])
 
     with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
@@ -70,12 +70,11 @@ def similarity_of(one: Images, two: Images) -> Floats:
     return found
 
 
-def _with_insides(first: Gray, second: Gray) -> Floats:
-    """Return the highest agreement of whole copies, and of one inside its bars with the other one."""
-    found, window, other = _decided(first, second), windows(first), windows(second)
-    a, b = (np.flatnonzero(are_framed(each)) for each in (window, other))
-    found[a] = np.maximum(found[a], _decided(seen_through(first[a], window[a]), second[a]))
-    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], other[b])))
+def _with_insides(first: Gray, second: Gray, a: Mask, b: Mask) -> Floats:
+    """Return the highest agreement of whole copies, and of one inside its bars, if it is framed, with the other one."""
+    found = _decided(first, second)
+    found[a] = np.maximum(found[a], _decided(seen_through(first[a], windows(first[a])), second[a]))
+    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], windows(second[b]))))
     return found
 
 

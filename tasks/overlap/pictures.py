@@ -184,11 +184,12 @@ def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
 
 def framed(images: Images) -> Framed:
     """Return the framed images."""
-    parts = [images.gray.take(slice(some.start, some.stop)) for some in slices(len(images), TRIMMED_AT_ONCE)]
+    rows = np.flatnonzero(images.gray.framed)
+    parts = [images.gray.take(rows[some.start : some.stop]) for some in slices(len(rows), TRIMMED_AT_ONCE)]
     with several_threads() as pool:
         bits = np.concatenate(list(pool.map(lambda copies: trimmed_form(copies.read()), parts)))
-    rows = np.flatnonzero(bits.any(axis=1))
-    return rows, Patterns.of(bits[rows], BITS)
+    some = bits.any(axis=1)
+    return rows[some], Patterns.of(bits[some], BITS)
 
 
 def inside_bars(

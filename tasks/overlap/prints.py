@@ -20,6 +20,7 @@ from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
 from tasks.storage import Place, disk, tables
+from tasks.storage.copies import NAMED_BY
 from tasks.storage.shuffle import deal_out
 from tasks.vocabulary import UNLABELLED
 
@@ -84,7 +85,7 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     example = by_id[np.unique(numbers, return_index=True)[1]]
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
-    columns = ["md5", "bits", *["file", "copy", "texture"] * photographs]
+    columns = ["md5", "bits", *NAMED_BY * photographs]
     images = tables.take_rows(target / PRINTS, example[order], columns).take(pa.array(np.argsort(order)))
     labels = _common_labels(of_row, rows["label"].to_numpy(), len(example))
     tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)

@@ -21,7 +21,7 @@ FORMS = 2 + len(MOVED) + len(ZOOMED)  # original, trimmed, moved, zoomed
 PLAIN_WITHIN = 16  # gray levels: largest deviation from the middle of the outermost line
 WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
-AT_ONCE = 1024  # copies whose texture is measured at a time
+AT_ONCE = 1024  # copies to measure at a time
 SMOOTH = 0.1  # share of a photograph with texture below which only identical copies of it are found
 FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
@@ -74,17 +74,11 @@ def are_framed(window: Floats) -> Mask:
     return np.any(window[:, :2] <= FRAMED, axis=1)
 
 
-def texture(copies: Gray) -> Pixels:
-    """Return the share of copies, uint8 (n, 64, 64), that has texture, float32 (n,)."""
+def facts_of(copies: Gray) -> tuple[Pixels, Mask]:
+    """Return the share of copies, uint8 (n, 64, 64), with texture, float32 (n,), and which are framed, bool (n,)."""
     parts = np.array_split(copies, 1 + len(copies) // AT_ONCE)
-    return np.concatenate([textured(part.astype(np.float32)) for part in parts])
-
-
-def are_smooth(copies: Gray, share: Pixels) -> Mask:
-    """Return which copies, uint8 (n, 64, 64), have too small a share with texture to be compared."""
-    smooth = share < SMOOTH
-    smooth[smooth] = ~are_framed(windows(copies[smooth]))  # the part inside bars may have more
-    return smooth
+    share = np.concatenate([textured(part.astype(np.float32)) for part in parts])
+    return share, np.concatenate([are_framed(windows(part)) for part in parts])
 
 
 def seen_through(copies: Gray, window: Floats) -> Gray:

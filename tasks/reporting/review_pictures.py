@@ -7,13 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from tasks.arrays import RowNumbers
 from tasks.errors import CleanSplitError
 from tasks.exporting.originals import Originals
 from tasks.formats import format_of
 from tasks.presenting.gallery import map_over
 from tasks.records import Findings
 from tasks.storage import Place, at, tables
-from tasks.storage.copies import Copies
+from tasks.storage.copies import read_copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.storage.images import as_file
 
@@ -48,12 +49,11 @@ class Photographs:
         if self.originals.index is not None:  # searched for every image, so a smaller one is faster
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
-        self.copies: dict[str, Copies] = {}
+        self.copies: dict[str, tuple[Place, RowNumbers]] = {}
         for each in (each for each in found.fingerprints if each.copies):
             table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
             for row in table.to_pylist():
-                at, unused = np.array([row["copy"]], np.int64), np.zeros(1, np.float32)
-                self.copies[row["id"]] = Copies([workspace / str(each.copies)], np.zeros(1, np.int64), at, unused)
+                self.copies[row["id"]] = workspace / str(each.copies), np.array([row["copy"]])
 
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""
@@ -66,4 +66,4 @@ class Photographs:
 
     def laid(self, one: str, two: str) -> list[float] | None:
         """Return the map that aligns the second image with the first; see `tasks.registration.warp`."""
-        return map_over(*(self.copies[name].read() for name in (one, two)))
+        return map_over(*(read_copies(*self.copies[name]) for name in (one, two)))

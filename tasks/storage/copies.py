@@ -12,24 +12,26 @@ from tasks.storage import Place, tables
 from tasks.storage.disk import storage_errors
 
 COPY_SIDE = 64
+NAMED_BY = ("file", "copy", "texture", "framed")  # columns of tables with copies
 
 
 @dataclass(frozen=True)
 class Copies:
-    """The copy of each row: the number of its file and its position there, int64 (n,), and its texture, float32 (n,).
+    """The copy of each row: the number of its file and its position there, int64 (n,), and facts about it.
 
-    Texture is a share from 0 to 1, see `tasks.registration.forms.texture`.
+    These are the share with texture, float32 (n,), from 0 to 1, and whether it is framed, bool (n,).
     """
 
     files: Sequence[Place]
     file: RowNumbers
     place: RowNumbers
     texture: Pixels
+    framed: Mask
 
     @classmethod
     def of(cls, files: Sequence[Place], table: pa.Table) -> "Copies":
         """Return the copies that the rows of a table name."""
-        return cls(files, *(table[name].to_numpy() for name in ("file", "copy", "texture")))
+        return cls(files, *(table[name].to_numpy() for name in NAMED_BY))
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":
@@ -37,15 +39,15 @@ class Copies:
         starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
         file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
         files = [file for part in parts for file in part.files]
-        place, texture = (np.concatenate([getattr(part, name) for part in parts]) for name in ("place", "texture"))
-        return cls(files, file, place, texture)
+        rest = (np.concatenate([getattr(part, name) for part in parts]) for name in ("place", "texture", "framed"))
+        return cls(files, file, *rest)
 
     def __len__(self) -> int:
         return len(self.file)
 
     def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
         """Return the copies of some rows, in the order of `rows`."""
-        return Copies(self.files, self.file[rows], self.place[rows], self.texture[rows])
+        return Copies(self.files, self.file[rows], self.place[rows], self.texture[rows], self.framed[rows])
 
     def read(self) -> Gray:
         """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is truncated or missing."""
@@ -53,12 +55,14 @@ class Copies:
         for number in np.unique(self.file).tolist():
             rows = np.flatnonzero(self.file == number)
             places, of_row = np.unique(self.place[rows], return_inverse=True)  # an image is in many pairs
-            gray[rows] = _read(self.files[number], places)[of_row]
+            gray[rows] = read_copies(self.files[number], places)[of_row]
         return gray
 
 
-def _read(file: Place, places: RowNumbers) -> Gray:
-    at_once = len(places) if places[-1] - places[0] < len(places) else 1  # copies without a gap, or single ones
+def read_copies(file: Place, places: RowNumbers) -> Gray:
+    """Return the copies at ascending places of a file, uint8 (n, 64, 64); raises `DataError` as `Copies.read` does."""
+    without_gap = len(places) > 1 and places[-1] - places[0] < len(places)
+    at_once = len(places) if without_gap else 1
     size, starts = at_once * COPY_SIDE**2, (places[::at_once] * COPY_SIDE**2).tolist()
     try:
         with storage_errors(file), tables.reading(file) as opened:

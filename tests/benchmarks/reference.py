@@ -59,7 +59,11 @@ def made(space: Place, name: SplitName, view: ViewName, count: int, seed: int, k
         }
         if view == "photo":
             columns |= {"file": np.zeros(count, np.int64), "copy": np.arange(count) % DISTINCT}
-            columns |= {"short_side": np.full(count, 256), "texture": np.ones(count, np.float32)}
+            columns |= {
+                "short_side": np.full(count, 256),
+                "texture": np.ones(count, np.float32),
+                "framed": np.zeros(count, np.bool_),
+            }
             gray = rng.integers(0, 256, (DISTINCT, COPY_SIDE, COPY_SIDE), np.uint8)
             Path(str(target / "copies.gray")).write_bytes(gray.tobytes())
         table = pa.table(columns)

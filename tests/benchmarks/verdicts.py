@@ -25,7 +25,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.pipeline import audit
 from tasks.overlap.agreements import agreements
 from tasks.records import Report
-from tasks.registration.forms import texture
+from tasks.registration.forms import facts_of
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tests.build import SHARED
@@ -84,7 +84,7 @@ def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
                 copy = image.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR)
             gray.append(np.asarray(copy))
     target.write_bytes(np.stack(gray).tobytes())
-    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), texture(np.stack(gray)))
+    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), *facts_of(np.stack(gray)))
 
 
 def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path) -> str:

@@ -26,7 +26,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.proposals import by_minhash
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register, register_coarsely, register_finely
-from tasks.registration.forms import mirrored_form, other_forms, texture
+from tasks.registration.forms import facts_of, mirrored_form, other_forms
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import BITS, LOWEST, comparable_bits
 from tasks.registration.warp import IDENTITY, halved, quartered
@@ -249,7 +249,7 @@ def test_real_candidates_are_decided_alike(kernel: Functions, shared: Path, tmp_
     file, numbers = tmp_path / "gray", np.arange(len(pictures))
     file.write_bytes(large.tobytes())
     bits = Patterns.of(comparable_bits(small_ones), BITS)
-    copies = Copies([Place.of(file)], numbers * 0, numbers, texture(large))
+    copies = Copies([Place.of(file)], numbers * 0, numbers, *facts_of(large))
     candidates = nearest([bits], bits, 5, 0.5, (numbers, numbers)).row
     i, place = np.nonzero(candidates >= 0)
     pair = copies.take(i), copies.take(candidates[i, place])

@@ -26,7 +26,7 @@ from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
-from tasks.registration.forms import texture
+from tasks.registration.forms import facts_of
 from tasks.registration.views import BITS, SIDE, VIEWS, comparable_bits
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE
@@ -92,11 +92,8 @@ def write_split(
         ones, numbers = np.ones(count, np.int64), np.arange(count)
         columns |= {"file": pa.array(ones - 1), "copy": pa.array(numbers), "pixels": pa.array(ones)}
         gray = np.fromfile(workspace / copies[0], np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
-        columns |= {
-            "texture": pa.array(texture(gray)),
-            "bytes": pa.array(ones),
-            "short_side": pa.array(sides, pa.int32()),
-        }
+        columns |= dict(zip(("texture", "framed"), map(pa.array, facts_of(gray)), strict=True))
+        columns |= {"bytes": pa.array(ones), "short_side": pa.array(sides, pa.int32())}
     target = Place.of(workspace) / name
     (workspace / name).mkdir(parents=True, exist_ok=True)
     tables.write(pa.table(columns), target / PRINTS)

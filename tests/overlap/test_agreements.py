@@ -11,7 +11,7 @@ from tasks.overlap import agreements as module
 from tasks.overlap.agreements import GOES_ON, agreements
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
-from tasks.registration.forms import texture
+from tasks.registration.forms import facts_of
 from tasks.registration.views import LOWEST
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
@@ -30,7 +30,7 @@ def gray(left: int, top: int) -> Gray:
 
 def copies_of(pictures: Gray, file: Path) -> Copies:
     file.write_bytes(pictures.tobytes())
-    return Copies([Place.of(file)], np.zeros(len(pictures), np.int64), np.arange(len(pictures)), texture(pictures))
+    return Copies([Place.of(file)], np.zeros(len(pictures), np.int64), np.arange(len(pictures)), *facts_of(pictures))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.pictures import with_more
 from tasks.overlap.search import Found, write_join
-from tasks.registration.forms import are_framed, texture, windows
+from tasks.registration.forms import are_framed, facts_of, windows
 from tasks.registration.views import LOWEST, VIEWS
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
@@ -93,7 +93,7 @@ def test_the_frame_of_both_images_is_part_of_them(tmp_path: Path) -> None:
     """Two pictures in frames are compared as they are: only a frame that one of them lacks is left out."""
     framed = gray([FRAMES["in a white frame"](each) for each in SCENES[:8]])
     (tmp_path / "copies").write_bytes(framed.tobytes())
-    copies = Copies([Place.of(tmp_path / "copies")], np.zeros(8, np.int64), np.arange(8), texture(framed))
+    copies = Copies([Place.of(tmp_path / "copies")], np.zeros(8, np.int64), np.arange(8), *facts_of(framed))
     same, other = agreements(copies, copies), agreements(copies, copies.take(np.arange(8) ^ 1))
     assert same.min() > 0.99
     assert other.max() < LOWEST

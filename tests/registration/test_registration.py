@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from tasks.arrays import Pixels
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
-from tasks.registration.forms import are_smooth, texture
+from tasks.registration.forms import SMOOTH, facts_of
 from tasks.registration.warp import IDENTITY, halved, warped
 from tests.build import scene
 
@@ -180,8 +180,9 @@ def test_ramps_are_smooth_unless_they_frame_a_scene() -> None:
     framed[:, 24:40, 24:40] = scenes[:, ::4, ::4]
     mixed = np.concatenate([ramps, scenes, framed, ramps])
     expected = [True] * 3 + [False] * (len(scenes) + len(framed)) + [True] * 3
-    assert are_smooth(mixed, texture(mixed)).tolist() == expected
-    assert are_smooth(mixed[:0], texture(mixed[:0])).tolist() == []
+    texture, are_framed = facts_of(mixed)
+    assert ((texture < SMOOTH) & ~are_framed).tolist() == expected
+    assert [part.tolist() for part in facts_of(mixed[:0])] == [[], []]
 
 
 def test_constant_pictures_agree_with_nothing_and_give_numbers() -> None:
