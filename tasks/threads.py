@@ -50,7 +50,7 @@ def blas_threads(count: int) -> Iterator[None]:
 
 
 def share_memory() -> None:
-    """Limit glibc to one arena per core, of eight that keep a quarter of all memory, and let Arrow use these, too."""
-    pa.set_memory_pool(pa.system_memory_pool())  # its own one would keep freed memory beside glibc's
+    """Let Arrow use the memory of glibc, and limit it to one arena per core: eight would keep a quarter of all memory."""
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep freed memory, too
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)

@@ -48,7 +48,7 @@ def write_fingerprints(
     if reading.kind == "photographs":
         texture, framed = facts_of(read_copies(workspace / shard.copies, np.arange(len(images)))[known["copy"]])
         known |= {"texture": pa.array(texture), "framed": pa.array(framed)}
-        bits[(texture < SMOOTH) & ~framed] = 0  # they can only have exact duplicates; what is framed may have texture
+        bits[(texture < SMOOTH) & ~framed] = 0  # without texture, only exact duplicates
     if right:
         better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
         known["md5"] = pc.coalesce(better, known["md5"])
