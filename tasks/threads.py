@@ -50,7 +50,7 @@ def blas_threads(count: int) -> Iterator[None]:
 
 
 def share_memory() -> None:
-    """Let Arrow use the memory of glibc, and limit it to one arena per core: eight would keep a quarter of all memory."""
+    """Let Arrow use glibc, and limit glibc to one arena per core: eight would keep a quarter of all memory."""
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep freed memory, too
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)
