@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 
-import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 THREADS = 2  # of a task
@@ -51,6 +50,8 @@ def blas_threads(count: int) -> Iterator[None]:
 
 def share_memory() -> None:
     """Let Arrow use glibc, and limit glibc to one arena per core: eight would keep a quarter of all memory."""
+    import pyarrow as pa  # not for --help
+
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep freed memory, too
     with suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1)
