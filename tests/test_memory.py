@@ -34,6 +34,13 @@ def test_threads_take_memory_from_as_many_arenas_as_there_are_cores() -> None:
     assert arenas[True] <= (os.cpu_count() or 1) < arenas[False]
 
 
+def test_arrow_takes_its_memory_from_the_system() -> None:
+    named = "pyarrow.default_memory_pool().backend_name"
+    program = f"import pyarrow; from tasks.threads import share_memory; share_memory(); print({named})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "system"
+
+
 def _arenas(shared: bool) -> int:
     program = PROGRAM.replace("SHARED", str(shared))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

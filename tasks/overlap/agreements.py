@@ -70,9 +70,9 @@ def similarity_of(one: Images, two: Images) -> Floats:
     return found
 
 
-def _with_insides(first: Gray, second: Gray, a: Mask, b: Mask) -> Floats:
+def _with_insides(first: Gray, second: Gray, framed: Mask, others_framed: Mask) -> Floats:
     """Return the highest agreement of whole copies, and of one inside its bars, if it is framed, with the other one."""
-    found = _decided(first, second)
+    found, a, b = _decided(first, second), np.flatnonzero(framed), np.flatnonzero(others_framed)
     found[a] = np.maximum(found[a], _decided(seen_through(first[a], windows(first[a])), second[a]))
     found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], windows(second[b]))))
     return found

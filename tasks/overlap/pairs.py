@@ -47,8 +47,8 @@ class Pairs(NamedTuple):
     def are_in(self, others: "Pairs") -> Mask:
         """Return which pairs are also in `others`, whatever their similarity."""
         width = int(max(self.second.max(initial=0), others.second.max(initial=0))) + 1
-        keys = (pa.array(pairs.first * width + pairs.second) for pairs in (self, others))
-        return np.asarray(pc.is_in(next(keys), value_set=next(keys)))
+        own, known = (pa.array(pairs.first * width + pairs.second) for pairs in (self, others))
+        return np.asarray(pc.is_in(own, value_set=known))
 
 
 NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
