@@ -59,6 +59,7 @@ def shortcut(address: str, workspace: Place) -> Iterator[str]:
 def serve(review: Review, listener: socket.socket, announce: Callable[[str], object]) -> None:
     """Serve a review until it is stopped; its address, which holds a token, is announced first."""
     token = secrets.token_urlsafe(24)
-    announce(f"http://{HOST}:{listener.getsockname()[1]}/{token}/")
     server = uvicorn.Server(uvicorn.Config(application(review, token), log_level="error", lifespan="off"))
-    server.run(sockets=[listener])
+    with server.capture_signals():  # an import can lose the exception of a handler
+        announce(f"http://{HOST}:{listener.getsockname()[1]}/{token}/")
+        server.run(sockets=[listener])

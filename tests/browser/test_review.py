@@ -420,6 +420,28 @@ def test_nobody_else_is_answered(run: Report) -> None:
             assert httpx.get(f"{origin}/{path.lstrip('/')}").status_code == 403, path
 
 
+def test_a_signal_before_the_first_request_ends_the_review_even_where_python_drops_exceptions(run: Report) -> None:
+    """Like the callbacks of the import system, which run until the server is ready."""
+    told = f"""
+import signal, weakref
+from flows.engine.interrupt import stop_as_usual
+from tasks.reporting.review_server import listening, prepare, serve
+from tasks.storage import Place
+
+def announce(address: str) -> None:
+    gone = set()
+    told = weakref.ref(gone, lambda _: signal.raise_signal(signal.SIGTERM))
+    del gone
+
+review = prepare(Place.of({str(run.run)!r}))
+stop_as_usual()
+with listening(0) as opened:
+    serve(review, opened, announce)
+"""
+    done = subprocess.run([sys.executable, "-c", told], timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+
+
 def test_a_port_that_is_taken_is_named(run: Report) -> None:
     with listening(0) as at:
         done = command("review", str(run.run), "--no-browser", "--port", str(at.getsockname()[1]))
