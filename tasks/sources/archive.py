@@ -6,16 +6,15 @@ measured before `tarfile` sees them, and the last member must be followed by two
 
 import io
 import tarfile
-import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
+from tasks.sources.headers import BLOCK, Window
 from tasks.sources.pages import count_of
 
-BLOCK = tarfile.BLOCKSIZE
-CHUNK = 1 << 20  # bytes to read at a time after the last member
+CHUNK = 1 << 20  # bytes to read at a time
 LARGEST = 1 << 40  # largest size in a header, in bytes
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
@@ -24,8 +23,6 @@ DIGEST_BYTES = 16
 MAX_HEADERS = 16  # extended headers per member; tar programs write two or three
 LENGTH_DIGITS = 20  # of a record's length in a pax header
 EXTENDED_HEADERS = b"xgXLK"
-NAME, PREFIX = slice(100), slice(345, 500)  # of a path in a header
-NUMERALS, BLANK = b"01234567 \0", b" " * 8  # characters of numbers; the checksum counts itself as blank
 
 
 class Entry(NamedTuple):
@@ -55,12 +52,14 @@ def read_entries(file: BinaryIO, called: str) -> Iterator[Entry]:
 
     Raises `DataError` with the offset when the archive is not a tar, is damaged or truncated, or exceeds a limit.
     """
-    position = 0
+    position, window = 0, Window.of(b"", 0)
     known: dict[str, str] = {}  # global headers
     for _ in range(MAX_MEMBERS):
-        if not known and (plain := _plain_file(read_at(file, position, BLOCK))):
-            name, size = plain
-            yield _file(name, position + BLOCK, size, file)
+        if position >= window.start + len(window.data):
+            window = Window.of(read_at(file, position, CHUNK), position)
+        if not known and (usual := window.files.get(position)):
+            name, size = usual
+            yield _file(name, position + BLOCK, size, file, window)
             position += BLOCK + -(-size // BLOCK) * BLOCK
             continue
         _check_extended_headers(called, file, position)
@@ -99,23 +98,11 @@ def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
     return _file(member.name, member.offset_data, member.size, file)
 
 
-def _file(name: str, offset: int, size: int, file: BinaryIO) -> Entry:
+def _file(name: str, offset: int, size: int, file: BinaryIO, window: Window | None = None) -> Entry:
     if size > MAX_MEMBER_BYTES:
         return Entry(name, "file", offset, size, b"")
-    return file_entry(name, offset, read_at(file, offset, size))
-
-
-def _plain_file(block: bytes) -> tuple[str, int] | None:
-    """Return name and size from the header of a file, if it is as usual; `tarfile` takes three times as long."""
-    if len(block) < BLOCK or block[156:157] != tarfile.REGTYPE or (block[100:124] + block[136:148]).strip(NUMERALS):
-        return None
-    halves = block[:148] + BLANK + block[156:256], block[256:]
-    total = sum(zlib.adler32(half) & 0xFFFF for half in halves) - 2  # the fastest sum of up to 256 bytes
-    size = _number(block[124:136])
-    if size is None or not 0 <= size < LARGEST or _number(block[148:156]) != total or block[329:345].strip(NUMERALS):
-        return None
-    name, prefix = (block[part].partition(b"\0")[0].decode("utf-8", "surrogateescape") for part in (NAME, PREFIX))
-    return (f"{prefix}/{name}" if prefix else name), size
+    data = window.read(offset, size) if window else None
+    return file_entry(name, offset, read_at(file, offset, size) if data is None else data)
 
 
 def _check_extended_headers(called: str, file: BinaryIO, position: int) -> None:

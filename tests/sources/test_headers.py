@@ -60,6 +60,17 @@ def test_they_are_the_members_that_tarfile_lists(tmp_path: Path, how: str) -> No
     assert [(e.name, e.offset, e.size) for e in read_entries(Place.of(path)) if e.kind == "file"] == listed(path)
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 3, 10, 100])
+def test_a_member_may_begin_in_any_block_of_a_window_and_end_beyond(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    path = tmp_path / "a.tar"
+    path.write_bytes(built(2, tarfile.GNU_FORMAT))
+    whole = list(read_entries(Place.of(path)))
+    monkeypatch.setattr("tasks.sources.archive.CHUNK", blocks * tarfile.BLOCKSIZE)
+    assert list(read_entries(Place.of(path))) == whole
+
+
 @pytest.mark.parametrize("how", FORMATS)
 def test_a_changed_header_is_refused_or_read_as_tarfile_reads_it(tmp_path: Path, how: str) -> None:
     data, path, rng = built(3, FORMATS[how]), tmp_path / "a.tar", random.Random(3)  # noqa: S311
