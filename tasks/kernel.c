@@ -735,6 +735,16 @@ void NAME(nearest)(const uint64_t *forms, const int64_t *form_counts, const uint
         }
 }
 
+/* Exchange rows and columns of a square of bits, the lowest bit of a word first: Warren, Hacker's Delight, 7-3. */
+PART void turn_square(uint64_t square[64]) {
+    uint64_t low = UINT32_MAX;
+    for (int half = 32; half; half /= 2, low ^= low << half)
+        for (int row = 0; row < 64; row = (row + half + 1) & ~half) {
+            uint64_t differ = (square[row] >> half ^ square[row + half]) & low;
+            square[row] ^= differ << half, square[row + half] ^= differ;
+        }
+}
+
 /* Sign patterns under each permutation by the hash of the first set bit in the order of its visits, by ascending hash,
    as `tasks.overlap.minhash.signatures` says. A visit is made for 64 patterns at a time, whose bits at one position are
    one word. */
@@ -743,17 +753,18 @@ void NAME(signatures)(const uint8_t *bits, int64_t count, int64_t width, const i
     enum { TOGETHER = 64 };
     for (int64_t start = 0; start < count; start += TOGETHER, bits += TOGETHER * width) {
         int64_t some = count - start < TOGETHER ? count - start : TOGETHER;
-        uint64_t at_position[length];
+        uint64_t at_position[width * 8 + TOGETHER];
         memset(at_position, 0, sizeof at_position);
-        for (int64_t row = 0; row < some; row++)
-            for (int64_t at = 0; at < length; at++)
-                at_position[at] |= (uint64_t)(bits[row * width + (at >> 3)] >> (7 - (at & 7)) & 1) << row;
+        for (int64_t byte = 0; byte < width; byte++)
+            for (int64_t row = 0; row < some; row++)
+                at_position[byte / 8 * 64 + row] |= (uint64_t)bits[row * width + byte] << byte % 8 * 8;
+        for (int64_t byte = 0; byte < width; byte += 8) turn_square(at_position + byte * 8);
         for (int64_t number = 0; number < permutations; number++) {
             const int32_t *own = visits + number * length;
             uint32_t *to = signs + number * count + start;
             uint64_t left = ~(uint64_t)0 >> (TOGETHER - some);
             for (int64_t next = 0; left && next < length; next++) {
-                uint64_t signed_here = left & at_position[own[next]];
+                uint64_t signed_here = left & at_position[own[next] ^ 7]; /* the first position is a byte's highest bit */
                 left ^= signed_here;
                 for (; signed_here; signed_here &= signed_here - 1)
                     to[__builtin_ctzll(signed_here)] = hashes[number * length + next];
