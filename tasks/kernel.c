@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 8; }
+int32_t NAME(kernel_version)(void) { return 9; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -496,111 +496,50 @@ void NAME(textured)(const float *images, int64_t count, const float *half, int64
 
 /* ---- images equally sharp: tasks/registration/sharpness.py ---- */
 
-/* Transform the columns of an image by cosines, float (SIDE, SIDE), and lay it on its side. Every second cosine is the
-   same from both ends, and the others have the opposite sign, so that sums and differences of both ends will do. */
-PART void transform(const float *image, const float *cosines, float *turned) {
-    enum { HALF = SIDE / 2 };
-    float folded[2][HALF * SIDE], line[SIDE];
-    for (int row = 0; row < HALF; row++)
-        for (int column = 0; column < SIDE; column += LANES) {
-            vec one = load(image + row * SIDE + column), two = load(image + (SIDE - 1 - row) * SIDE + column);
-            store(folded[0] + row * SIDE + column, one + two), store(folded[1] + row * SIDE + column, one - two);
-        }
-    for (int number = 0; number < SIDE; number++) {
-        vec sum[SIDE / LANES] = {};
-        for (int row = 0; row < HALF; row++)
-            for (int part = 0; part < SIDE / LANES; part++)
-                sum[part] += load(folded[number % 2] + row * SIDE + part * LANES) * cosines[number * SIDE + row];
-        for (int part = 0; part < SIDE / LANES; part++) store(line + part * LANES, sum[part]);
-        for (int column = 0; column < SIDE; column++) turned[column * SIDE + number] = line[column];
-    }
-}
-
-/* The inverse. */
-PART void transform_back(const float *turned, const float *cosines, float *image) {
-    float line[2][SIDE];
-    for (int row = 0; row < SIDE / 2; row++) {
-        for (int column = 0; column < SIDE; column += LANES) {
-            vec even = all(0), odd = all(0);
-            for (int number = 0; number < SIDE; number += 2) {
-                const float *at = turned + number * SIDE + column;
-                even += load(at) * cosines[number * SIDE + row];
-                odd += load(at + SIDE) * cosines[(number + 1) * SIDE + row];
-            }
-            store(line[0] + column, even + odd), store(line[1] + column, even - odd);
-        }
-        for (int column = 0; column < SIDE; column++) {
-            image[column * SIDE + row] = line[0][column];
-            image[column * SIDE + SIDE - 1 - row] = line[1][column];
-        }
-    }
-}
-
+/* Half of the filter of each smoothing, float (smoothings, width), and the radius of each: of the one that removes the
+   finest octave, of the one that removes the next, and of those to try. */
 typedef struct {
-    float finest[PIXELS], next[PIXELS]; /* of the finest octave of an image and of the next one, by coefficient */
-} energies;
+    const float *half;
+    int64_t width;
+    const int32_t *reach;
+} filters;
 
-/* `fine` and `coarse` are the factors of a line's coefficients under the smoothings that end these octaves. */
-PART void take_energies(const float *coefficients, const float *fine, const float *coarse, energies *of) {
-    for (int row = 0; row < SIDE; row++)
-        for (int column = 0; column < SIDE; column += LANES) {
-            int at = row * SIDE + column;
-            vec value = load(coefficients + at), kept = load(fine + column) * fine[row];
-            vec above = value * (1 - kept), below = value * (kept - load(coarse + column) * coarse[row]);
-            store(of->finest + at, above * above), store(of->next + at, below * below);
-        }
+PART void smooth_by(const filters *by, int number, const float *image, float *smoothed) {
+    smooth(image, SIDE, by->half + number * by->width, by->reach[number], smoothed);
 }
 
-/* Return how sharp an image is after a smoothing, which multiplies the coefficients of a line by `along`. */
-PART float sharpness(const energies *of, const float *along) {
+PART float sharpness_of(const filters *by, const float *image) {
+    float fine[PIXELS], coarse[PIXELS];
+    smooth_by(by, 0, image, fine), smooth_by(by, 1, image, coarse);
     vec finest = all(0), next = all(0);
-    for (int row = 0; row < SIDE; row++) {
-        vec above = all(0), below = all(0);
-        for (int column = 0; column < SIDE; column += LANES) {
-            vec gain = load(along + column) * load(along + column);
-            above += load(of->finest + row * SIDE + column) * gain;
-            below += load(of->next + row * SIDE + column) * gain;
-        }
-        finest += above * (along[row] * along[row]), next += below * (along[row] * along[row]);
+    for (int at = 0; at < PIXELS; at += LANES) {
+        vec above = load(image + at) - load(fine + at), below = load(fine + at) - load(coarse + at);
+        finest += above * above, next += below * below;
     }
     return (float)(total(finest) / (total(next) + 1e-3 * PIXELS));
 }
 
-/* Smooth an image until it is as sharp as another one. The best smoothing has a ratio nearest to one. `gains` are float
-   (smoothings + 2, SIDE), and the first smoothing changes nothing. */
-PART void as_sharp(const float *image, const float *coefficients, const energies *of, float own, float aim,
-                   const float *cosines, const float *gains, int smoothings, float *smoothed) {
-    memcpy(smoothed, image, PIXELS * sizeof *smoothed);
-    if (!(own > 1.15f * aim)) return;
-    int best = 0;
-    double nearest = (own + 1e-9) / (aim + 1e-9);
-    for (int number = 1; number < smoothings; number++) {
-        double off = (sharpness(of, gains + number * SIDE) + 1e-9) / (aim + 1e-9);
-        if (off < 1) off = 1 / off;
-        if (off < nearest) nearest = off, best = number;
-    }
-    if (!best) return;
-    float softened[PIXELS], turned[PIXELS];
-    const float *along = gains + best * SIDE;
-    for (int at = 0; at < PIXELS; at++) softened[at] = coefficients[at] * (along[at / SIDE] * along[at % SIDE]);
-    transform_back(softened, cosines, turned), transform_back(turned, cosines, smoothed);
+void NAME(sharpness)(const float *images, int64_t count, const float *half, int64_t width, const int32_t *reach,
+                     float *found) {
+    filters by = {half, width, reach};
+    for (const float *before = 0; count--; before = images, images += PIXELS, found++)
+        *found = is_new(images, before, PIXELS) ? sharpness_of(&by, images) : found[-1];
 }
 
-void NAME(equally_sharp)(const float *first, const float *second, int64_t pairs, const float *cosines,
-                         const float *gains, int64_t smoothings, float *first_sharp, float *second_sharp) {
-    float turned[PIXELS], one[PIXELS], two[PIXELS], of_one = 0;
-    energies of[2];
-    const float *fine = gains + smoothings * SIDE, *coarse = fine + SIDE, *before = 0;
-    for (; pairs--; before = first, first += PIXELS, second += PIXELS, first_sharp += PIXELS, second_sharp += PIXELS) {
-        if (is_new(first, before, PIXELS)) {
-            transform(first, cosines, turned), transform(turned, cosines, one);
-            take_energies(one, fine, coarse, &of[0]), of_one = sharpness(&of[0], gains);
+/* Smooth each image until it is about as sharp as its aim. */
+void NAME(soften)(const float *images, const float *aims, int64_t count, const float *half, int64_t width,
+                  const int32_t *reach, int64_t smoothings, float *soft) {
+    filters by = {half, width, reach};
+    for (; count--; images += PIXELS, aims++, soft += PIXELS) {
+        float smoothed[PIXELS];
+        double ratio = (sharpness_of(&by, images) + 1e-9) / (*aims + 1e-9), nearest = ratio;
+        memcpy(soft, images, sizeof smoothed);
+        for (int number = 2; number < 2 + smoothings && ratio > 1; number++) {
+            smooth_by(&by, number, images, smoothed);
+            ratio = (sharpness_of(&by, smoothed) + 1e-9) / (*aims + 1e-9);
+            double off = ratio < 1 ? 1 / ratio : ratio;
+            if (off < nearest) nearest = off, memcpy(soft, smoothed, sizeof smoothed);
         }
-        transform(second, cosines, turned), transform(turned, cosines, two);
-        take_energies(two, fine, coarse, &of[1]);
-        float of_two = sharpness(&of[1], gains);
-        as_sharp(first, one, &of[0], of_one, of_two, cosines, gains, smoothings, first_sharp);
-        as_sharp(second, two, &of[1], of_two, of_one, cosines, gains, smoothings, second_sharp);
     }
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 8  # of the functions and their results; libraries of other versions are ignored
+VERSION = 9  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -30,7 +30,8 @@ ARGUMENTS = {
     "overlay": (FLOATS, FLOATS, FLOATS, NUMBER, NUMBER, FLOATS, NUMBER, FLOATS, FLOATS, BYTES),
     "agreement": (FLOATS, FLOATS, BYTES, NUMBER, NUMBER, FLOATS),
     "textured": (FLOATS, NUMBER, FLOATS, NUMBER, FLOATS),
-    "equally_sharp": (FLOATS, FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, FLOATS, FLOATS),
+    "sharpness": (FLOATS, NUMBER, FLOATS, NUMBER, SHORTS, FLOATS),
+    "soften": (FLOATS, FLOATS, NUMBER, FLOATS, NUMBER, SHORTS, NUMBER, FLOATS),
     "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),
     "close_pairs": (*(WORDS, LONGS, BYTES, NUMBER) * 2, NUMBER, *[LONGS] * 4),
     "nearest": (*(WORDS, LONGS, BYTES, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),

@@ -5,16 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.ndimage import uniform_filter1d
 
 from tasks.arrays import Mask, Pixels
 from tasks.kernel import SIDES, compiled
+from tasks.registration.smoothing import half_filter, smoothed
 from tasks.registration.warp import along_both, contiguous, warped
 
-VERSION = 7  # of the measure; other versions may give other agreements
+VERSION = 8  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
-TRUNCATED = 3.0  # standard deviations: radius of the smoothing
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
 WINDOW, STRIDE = 9, 2  # pixels: side and distance of the windows for measuring texture
 LEAST_INSIDE = 0.6  # minimum share of a window inside the image
@@ -36,7 +36,7 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
     """
     n, side, _ = first.shape
     if (kernel := compiled()) and side in SIDES:
-        half = _half(BLUR) if smooth else np.ones(1, np.float32)
+        half = half_filter(BLUR) if smooth else np.ones(1, np.float32)
         laid = np.empty_like(first, order="C"), np.empty_like(second, order="C"), np.empty(first.shape, np.bool_)
         given = contiguous(first), contiguous(second), contiguous(maps)
         kernel.overlay(*given, n, side, half, len(half) - 1, *laid[:2], laid[2].view(np.uint8))
@@ -44,7 +44,7 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
     if smooth:
-        first, values = _smooth(first, BLUR), _smooth(values, BLUR)
+        first, values = smoothed(first, BLUR), smoothed(values, BLUR)
     return Overlaid(first, values, inside)
 
 
@@ -80,11 +80,11 @@ def textured(pictures: Pixels) -> Pixels:
     The few gradients of a smooth image, such as a ramp or a vignette, prove little: many unrelated images share them.
     """
     if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
-        half, found = _half(BACKGROUND), np.empty(len(pictures), np.float32)
+        half, found = half_filter(BACKGROUND), np.empty(len(pictures), np.float32)
         kernel.textured(contiguous(pictures), len(pictures), half, len(half) - 1, found)
         return found
     covered = _box(np.ones((1, *pictures.shape[1:]), np.float32))
-    valid, left = covered > LEAST_INSIDE, pictures - _smooth(pictures, BACKGROUND)
+    valid, left = covered > LEAST_INSIDE, pictures - smoothed(pictures, BACKGROUND)
     mean, squares = (_box(part) / covered for part in (left, left * left))
     variance = np.maximum(squares - mean * mean, 0) * valid
     mean_variance = variance.sum(axis=(1, 2)) / valid.sum()
@@ -113,25 +113,8 @@ def _bytes(inside: Mask) -> NDArray[np.uint8]:
 
 
 @cache
-def _half(deviation: float) -> Pixels:
-    """Return the weights of smoothing from the middle on, as far as `TRUNCATED` says."""
-    reach = int(TRUNCATED * deviation + 0.5)
-    weights = gaussian_filter1d(np.eye(2 * reach + 1), deviation, axis=0, mode="constant", truncate=TRUNCATED)
-    return np.ascontiguousarray(weights[reach:, reach], np.float32)
-
-
-@cache
-def _smoothing(side: int, deviation: float) -> Pixels:
-    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=TRUNCATED).astype(np.float32)
-
-
-@cache
 def _windows(side: int) -> Pixels:
     return uniform_filter1d(np.eye(side), WINDOW, axis=0, mode="constant")[::STRIDE].astype(np.float32)
-
-
-def _smooth(pictures: Pixels, deviation: float) -> Pixels:
-    return along_both(_smoothing(pictures.shape[1], deviation), pictures)
 
 
 def _box(pictures: Pixels) -> Pixels:

@@ -5,7 +5,7 @@
 
 #include "../../tasks/kernel.c"
 
-enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4, SIGNS = 5 };
+enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WIDTH = 7, WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4, SIGNS = 5 };
 
 static uint64_t state;
 
@@ -76,14 +76,14 @@ static void draw_patterns(uint64_t *words, int64_t *counts, int count) {
 
 static void compare_images(void) {
     static float first[PAIRS * PIXELS], second[PAIRS * PIXELS], one[PAIRS * PIXELS], two[PAIRS * PIXELS];
-    static float starts[SCALES * SHIFTS * SHIFTS * 6], cosines[PIXELS], gains[(SMOOTHINGS + 2) * SIDE];
+    static float starts[SCALES * SHIFTS * SHIFTS * 6], weights[SMALL * SIDE], filters_of[(SMOOTHINGS + 2) * WIDTH];
     static uint8_t gray[PAIRS * PIXELS], inside[PAIRS * PIXELS], small[PAIRS * SMALL * SMALL];
-    int32_t under[SCALES * SHIFTS * SMALL];
-    float maps[PAIRS * 6], found[PAIRS], half[] = {0.5f, 0.2f, 0.05f}, wide[MARGIN];
+    int32_t under[SCALES * SHIFTS * SMALL], reach[SMOOTHINGS + 2];
+    float maps[PAIRS * 6], found[PAIRS], aims[PAIRS], half[] = {0.5f, 0.2f, 0.05f}, wide[MARGIN];
     for (size_t at = 0; at < sizeof starts / sizeof *starts; at += 6) draw_map(starts + at);
     for (int at = 0; at < SCALES * SHIFTS * SMALL; at++) under[at] = (int32_t)(drawn() % (SMALL + 1)) - 1;
-    for (int at = 0; at < PIXELS; at++) cosines[at] = uniform(-0.2f, 0.2f);
-    for (int at = 0; at < (SMOOTHINGS + 2) * SIDE; at++) gains[at] = at < SIDE ? 1 : uniform(0, 1);
+    for (int at = 0; at < (SMOOTHINGS + 2) * WIDTH; at++) filters_of[at] = uniform(0, 0.2f);
+    for (int at = 0; at < SMOOTHINGS + 2; at++) reach[at] = (int32_t)(drawn() % WIDTH);
     for (int at = 0; at < MARGIN; at++) wide[at] = uniform(0, 0.1f);
 
     for (int pair = 0; pair < PAIRS; pair++)
@@ -95,8 +95,9 @@ static void compare_images(void) {
     for (int at = 0; at < PAIRS * PIXELS; at++) gray[at] = (uint8_t)first[at];
     quarter(gray, PAIRS, one);
     print_digest("quarter", one, PAIRS * SMALL * SMALL * sizeof *one);
-    equally_sharp(first, second, PAIRS, cosines, gains, SMOOTHINGS, one, two);
-    print_digest("sharpness of first", one, sizeof one), print_digest("and of second", two, sizeof two);
+    sharpness(second, PAIRS, filters_of, WIDTH, reach, aims);
+    soften(first, aims, PAIRS, filters_of, WIDTH, reach, SMOOTHINGS, one);
+    print_digest("sharpness", aims, sizeof aims), print_digest("softened", one, sizeof one);
     overlay(first, second, maps, PAIRS, SIDE, half, 2, one, two, inside);
     print_digest("overlay", two, sizeof two);
     agreement(one, two, inside, PAIRS, SIDE, found);
@@ -106,9 +107,9 @@ static void compare_images(void) {
     for (int at = 0; at < PAIRS * 6; at++) maps[at] = (at % 6 % 4 == 0) + uniform(-0.2f, 0.2f);
     register_finely(first, second, PAIRS, maps);
     print_digest("fine maps", maps, sizeof maps);
-    for (int at = 0; at < PIXELS; at++) /* the sums of a line are at most 1 */
-        cosines[at] = drawn() % 2 ? 0 : uniform(0, 1.0f / SIDE);
-    seen(first, PAIRS, cosines, cosines, 0, small);
+    for (int at = 0; at < SMALL * SIDE; at++) /* the sums of a line are at most 1 */
+        weights[at] = drawn() % 2 ? 0 : uniform(0, 1.0f / SIDE);
+    seen(first, PAIRS, weights, weights, 0, small);
     print_digest("small copies", small, sizeof small);
 }
 
