@@ -38,9 +38,11 @@ def prepare(run: Place) -> Review:
 def listening(port: int) -> socket.socket:
     """Listen on a port of this machine only, 0 for any free port; raises `UsageError` if it is taken."""
     try:
-        return socket.create_server((HOST, port))  # an early request waits until the server runs
+        listener = socket.create_server((HOST, port))  # an early request waits until the server runs
     except (OSError, OverflowError) as error:
         raise UsageError(f"port {port} can't be listened on: {error}; choose another --port.") from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # otherwise each answer takes 40 ms
+    return listener
 
 
 @contextmanager

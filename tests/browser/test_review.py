@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -440,6 +441,11 @@ with listening(0) as opened:
 """
     done = subprocess.run([sys.executable, "-c", told], timeout=60, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    with listening(0) as opened, socket.create_connection(opened.getsockname()), opened.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_that_is_taken_is_named(run: Report) -> None:
