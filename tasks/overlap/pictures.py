@@ -173,8 +173,8 @@ def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
     """Return images in all searched forms, the original first, or in the mirrored forms."""
 
     def made(start: int) -> list[Bits]:
-        copies = images.gray.take(np.arange(start, min(start + FORMS_AT_ONCE, len(images)))).read()
-        return [mirrored_form(copies)] if mirrored else other_forms(copies)
+        some = images.gray.take(np.arange(start, min(start + FORMS_AT_ONCE, len(images))))
+        return [mirrored_form(some.read())] if mirrored else other_forms(some.read(), some.framed)
 
     with several_threads() as pool:
         parts = list(pool.map(made, range(0, max(1, len(images)), FORMS_AT_ONCE)))
@@ -187,7 +187,7 @@ def framed(images: Images) -> Framed:
     rows = np.flatnonzero(images.gray.framed)
     parts = [images.gray.take(rows[some.start : some.stop]) for some in slices(len(rows), TRIMMED_AT_ONCE)]
     with several_threads() as pool:
-        bits = np.concatenate(list(pool.map(lambda copies: trimmed_form(copies.read()), parts)))
+        bits = np.concatenate(list(pool.map(lambda copies: trimmed_form(copies.read(), copies.framed), parts)))
     some = bits.any(axis=1)
     return rows[some], Patterns.of(bits[some], BITS)
 

@@ -26,21 +26,22 @@ SMOOTH = 0.1  # share of a photograph with texture below which only identical co
 FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
 
-def other_forms(copies: Gray) -> list[Bits]:
+def other_forms(copies: Gray, framed: Mask) -> list[Bits]:
     """Return the bits, uint8 (n, 98) each, of copies, uint8 (n, 64, 64), in all forms but the original.
 
-    The trimmed form has no bits if there is nothing to trim.
+    The trimmed form has bits only of framed copies, bool (n,).
     """
     gray = copies.astype(np.float32)  # once for all windows
     fixed = [_seen(gray, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
-    return [trimmed_form(copies), *map(comparable_bits, fixed)]
+    return [trimmed_form(copies, framed), *map(comparable_bits, fixed)]
 
 
-def trimmed_form(copies: Gray) -> Bits:
+def trimmed_form(copies: Gray, framed: Mask) -> Bits:
     """Return the bits, uint8 (n, 98), of framed copies inside their bars, and none of others."""
-    bits, window = np.zeros((len(copies), -(-BITS // 8)), np.uint8), windows(copies)
-    if (some := are_framed(window)).any():
-        bits[some] = comparable_bits(_seen(copies[some].astype(np.float32), window[some, :2], window[some, 2:]))
+    bits = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
+    if framed.any():
+        window = windows(copies[framed])
+        bits[framed] = comparable_bits(_seen(copies[framed].astype(np.float32), window[:, :2], window[:, 2:]))
     return bits
 
 
