@@ -359,8 +359,8 @@ void NAME(register_finely)(const float *first, const float *second, int64_t pair
 
 /* ---- agreement of registered images: tasks/registration/agreement.py ---- */
 
-/* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge, the edge repeats. */
-PART void smooth(const float *image, int side, const float *half, int reach, float *smoothed) {
+/* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge is a mirror, or the edge again. */
+PART void smooth(const float *image, int side, const float *half, int reach, int mirror, float *smoothed) {
     enum { PARTS = SIDE / LANES };
     float padded[MARGIN + SIDE + MARGIN], *line = padded + MARGIN;
     int parts = side / LANES;
@@ -368,13 +368,14 @@ PART void smooth(const float *image, int side, const float *half, int reach, flo
         vec sums[PARTS];
         for (int part = 0; part < parts; part++) sums[part] = load(image + row * side + part * LANES) * half[0];
         for (int off = 1; off <= reach; off++) {
-            const float *above = image + (row < off ? 0 : row - off) * side;
-            const float *below = image + (row + off < side ? row + off : side - 1) * side;
+            const float *above = image + (row >= off ? row - off : mirror ? off - 1 - row : 0) * side;
+            const float *below = image + (row + off < side ? row + off : mirror ? 2 * side - 1 - row - off : side - 1) * side;
             for (int part = 0; part < parts; part++)
                 sums[part] += (load(above + part * LANES) + load(below + part * LANES)) * half[off];
         }
         for (int part = 0; part < parts; part++) store(line + part * LANES, sums[part]);
-        for (int off = 1; off <= reach; off++) line[-off] = line[0], line[side - 1 + off] = line[side - 1];
+        for (int off = 1, at = 0; off <= reach; off++, at += mirror)
+            line[-off] = line[at], line[side - 1 + off] = line[side - 1 - at];
         for (int part = 0; part < parts; part++) sums[part] = load(line + part * LANES) * half[0];
         for (int off = 1; off <= reach; off++)
             for (int part = 0; part < parts; part++)
@@ -390,9 +391,9 @@ void NAME(overlay)(const float *first, const float *second, const float *maps, i
     int64_t pixels = side * side;
     for (const float *before = 0; pairs--; before = first, first += pixels, second += pixels, maps += 6) {
         warp(second, side, maps, values, there);
-        if (is_new(first, before, pixels)) smooth(first, side, half, reach, first_laid);
+        if (is_new(first, before, pixels)) smooth(first, side, half, reach, 0, first_laid);
         else memcpy(first_laid, first_laid - pixels, pixels * sizeof *first_laid);
-        smooth(values, side, half, reach, second_laid);
+        smooth(values, side, half, reach, 0, second_laid);
         for (int at = 0; at < pixels; at++) inside[at] = there[at] > 0;
         first_laid += pixels, second_laid += pixels, inside += pixels;
     }
@@ -476,7 +477,7 @@ void NAME(textured)(const float *images, int64_t count, const float *half, int64
     for (int at = 0; at < PIXELS; at++) values[at] = 1;
     for (means(values, covered); count--; images += PIXELS) {
         float mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS], variance[WINDOWS * WINDOWS];
-        smooth(images, SIDE, half, reach, background);
+        smooth(images, SIDE, half, reach, 0, background);
         for (int at = 0; at < PIXELS; at += LANES) {
             vec value = load(images + at) - load(background + at);
             store(values + at, value), store(squares + at, value * value);
@@ -505,7 +506,7 @@ typedef struct {
 } filters;
 
 PART void smooth_by(const filters *by, int number, const float *image, float *smoothed) {
-    smooth(image, SIDE, by->half + number * by->width, by->reach[number], smoothed);
+    smooth(image, SIDE, by->half + number * by->width, by->reach[number], 1, smoothed);
 }
 
 PART float sharpness_of(const filters *by, const float *image) {

@@ -1,7 +1,8 @@
 """Make two images equally sharp, since a blurred copy lacks the finest structure of its original.
 
 The sharpness of an image is the energy of its finest octave relative to the next one. Most pairs are about equally
-sharp; in the others, the sharper image is smoothed until both are.
+sharp; in the others, the sharper image is smoothed until both are. Beyond its edge, an image continues as in a mirror,
+since structure at the edge would count less if the edge repeated.
 """
 
 from functools import cache
@@ -34,7 +35,7 @@ def sharpness(pictures: Pixels) -> Pixels:
         found = np.empty(len(pictures), np.float32)
         kernel.sharpness(contiguous(pictures), len(pictures), *_filters(), found)
         return found
-    fine, coarse = smoothed(pictures, FINE), smoothed(pictures, COARSE)
+    fine, coarse = (smoothed(pictures, deviation, "reflect") for deviation in (FINE, COARSE))
     above, below = (np.square(octave).sum(axis=(1, 2)) for octave in (pictures - fine, fine - coarse))
     return above / (below + np.float32(1e-3 * pictures.shape[1] ** 2))
 
@@ -50,7 +51,7 @@ def _as_sharp(pictures: Pixels, own: Pixels, aim: Pixels) -> Pixels:
         kernel.soften(contiguous(pictures[some]), aims, len(some), *_filters(), len(DEVIATIONS), soft)
         found[some] = soft
         return found
-    forms = [pictures[some], *(smoothed(pictures[some], deviation) for deviation in DEVIATIONS)]
+    forms = [pictures[some], *(smoothed(pictures[some], deviation, "reflect") for deviation in DEVIATIONS)]
     off = np.abs([np.log((sharpness(form) + 1e-9) / (aim[some] + 1e-9)) for form in forms])
     found[some] = np.stack(forms)[off.argmin(axis=0), np.arange(len(some))]
     return found

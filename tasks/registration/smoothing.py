@@ -1,6 +1,7 @@
-"""Smooth images with a Gaussian filter; beyond the edge, the edge repeats."""
+"""Smooth images with a Gaussian filter."""
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -8,12 +9,16 @@ from scipy.ndimage import gaussian_filter1d
 from tasks.arrays import Pixels
 from tasks.registration.warp import along_both
 
+Beyond = Literal["nearest", "reflect"]
 TRUNCATED = 3.0  # standard deviations: radius of the filter
 
 
-def smoothed(pictures: Pixels, deviation: float) -> Pixels:
-    """Return images, float32 (n, side, side), smoothed with a standard deviation in pixels."""
-    return along_both(_weights(pictures.shape[1], deviation), pictures)
+def smoothed(pictures: Pixels, deviation: float, beyond: Beyond = "nearest") -> Pixels:
+    """Return images, float32 (n, side, side), smoothed with a standard deviation in pixels.
+
+    Beyond the edge, the edge repeats ("nearest"), or the image as in a mirror ("reflect").
+    """
+    return along_both(_weights(pictures.shape[1], deviation, beyond), pictures)
 
 
 @cache
@@ -25,5 +30,5 @@ def half_filter(deviation: float) -> Pixels:
 
 
 @cache
-def _weights(side: int, deviation: float) -> Pixels:
-    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode="nearest", truncate=TRUNCATED).astype(np.float32)
+def _weights(side: int, deviation: float, beyond: Beyond) -> Pixels:
+    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode=beyond, truncate=TRUNCATED).astype(np.float32)

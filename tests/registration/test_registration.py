@@ -11,6 +11,7 @@ from tasks.arrays import Pixels
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
 from tasks.registration.forms import SMOOTH, facts_of
+from tasks.registration.sharpness import equally_sharp, sharpness
 from tasks.registration.warp import IDENTITY, halved, warped
 from tests.build import scene
 
@@ -183,6 +184,23 @@ def test_ramps_are_smooth_unless_they_frame_a_scene() -> None:
     texture, are_framed = facts_of(mixed)
     assert ((texture < SMOOTH) & ~are_framed).tolist() == expected
     assert [part.tolist() for part in facts_of(mixed[:0])] == [[], []]
+
+
+def test_the_sharper_picture_is_smoothed_to_the_sharpness_of_the_other_by_octaves_with_mirrored_edges() -> None:
+    pictures = windows(MIDDLE)
+
+    def blur(of: Pixels, deviation: float) -> Pixels:
+        return gaussian_filter(of, (0, deviation, deviation), mode="reflect", truncate=3)
+
+    fine, coarse = blur(pictures, 1), blur(pictures, 2)
+    energies = [np.square(octave).sum(axis=(1, 2)) for octave in (pictures - fine, fine - coarse)]
+    np.testing.assert_allclose(sharpness(pictures), energies[0] / (energies[1] + 1e-3 * SIDE**2), rtol=1e-4)
+    for deviation in (0.5, 1.0, 2.0):
+        first, second = equally_sharp(pictures, blur(pictures, deviation))
+        np.testing.assert_allclose(first, blur(pictures, deviation), atol=0.01)
+        assert (second == blur(pictures, deviation)).all()
+    same = equally_sharp(pictures, blur(pictures, 0.2))
+    assert (same[0] == pictures).all()
 
 
 def test_constant_pictures_agree_with_nothing_and_give_numbers() -> None:
