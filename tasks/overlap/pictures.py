@@ -31,7 +31,7 @@ from tasks.storage.started import advance
 from tasks.threads import blas_threads, several_threads
 
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, so that setup pays
-SEARCHED = 50_000  # images to search for at a time by MinHash, whose keys in all forms take 150 MB
+SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 300 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
 STEPS = 4  # to measure further candidates
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
@@ -71,7 +71,8 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
 
     The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
     the lowest agreement of duplicates of each image of the searched side, and `count` the number of further candidates
-    to request first. With `one_first`, one image of each component is searched for before the others: it finds most.
+    to request first. With `one_first`, one image of each component requests them before the others, which then request
+    few: it finds most.
     """
     if not len(pairs.first):
         return pairs
@@ -91,7 +92,7 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
             found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, join.seed, count))
             new = in_order(_once(found, asking, home), within)
             new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
-        pairs, count = in_order(together([pairs, new]), within), count if one_first else 2 * count
+        pairs, count = in_order(together([pairs, new]), within), CANDIDATES if one_first else 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
         going_on[asking] = (2 * joined.reshape(len(asking), 2, -1).sum(axis=2) >= joined.shape[1] // 2).any(axis=1)

@@ -19,7 +19,7 @@ from tasks.overlap.nearest import Groups, Nearest, nearest
 from tasks.overlap.patterns import Counts, Patterns, Words, by_row, least_shared, whole_percent
 from tasks.overlap.prints import slices
 from tasks.registration.forms import FORMS
-from tasks.threads import several_threads
+from tasks.threads import THREADS, several_threads
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
@@ -67,7 +67,8 @@ def by_minhash(
     forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
 ) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
-    rows = [np.arange(some.start, some.stop) for some in slices(len(groups[0]), SIGNED)]
+    parts = THREADS * -(-len(groups[0]) // (THREADS * SIGNED))  # as many for each thread
+    rows = np.array_split(np.arange(len(groups[0])), max(1, parts))
     own = [
         Side.of(by_row([form[some] for form in forms]), np.arange(len(some)), groups[0][some], bands, seed)
         for some in rows
