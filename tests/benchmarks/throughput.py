@@ -41,6 +41,7 @@ def make(place: Path, count: int, width: int, height: int) -> None:
         jobs.append((place / "test" / f"class {label}", 1_000_000 + start, count // 6 // CLASSES, width, height))
     with Pool() as pool:
         pool.map(write_pictures, jobs)
+    os.sync()  # otherwise the first tool that writes safely waits for these files, too
 
 
 def commands(space: Path) -> None:
