@@ -359,7 +359,7 @@ void NAME(register_finely)(const float *first, const float *second, int64_t pair
 
 /* ---- agreement of registered images: tasks/registration/agreement.py ---- */
 
-/* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge is a mirror, or the edge again. */
+/* Smooth an image with a symmetric filter, whose half has its middle first; beyond the edge is a mirror, or the edge. */
 PART void smooth(const float *image, int side, const float *half, int reach, int mirror, float *smoothed) {
     enum { PARTS = SIDE / LANES };
     float padded[MARGIN + SIDE + MARGIN], *line = padded + MARGIN;
@@ -369,7 +369,8 @@ PART void smooth(const float *image, int side, const float *half, int reach, int
         for (int part = 0; part < parts; part++) sums[part] = load(image + row * side + part * LANES) * half[0];
         for (int off = 1; off <= reach; off++) {
             const float *above = image + (row >= off ? row - off : mirror ? off - 1 - row : 0) * side;
-            const float *below = image + (row + off < side ? row + off : mirror ? 2 * side - 1 - row - off : side - 1) * side;
+            int under = row + off < side ? row + off : mirror ? 2 * side - 1 - row - off : side - 1;
+            const float *below = image + under * side;
             for (int part = 0; part < parts; part++)
                 sums[part] += (load(above + part * LANES) + load(below + part * LANES)) * half[off];
         }

@@ -5,7 +5,8 @@
 
 #include "../../tasks/kernel.c"
 
-enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WIDTH = 7, WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4, SIGNS = 5 };
+enum { PAIRS = 3, SCALES = 3, SHIFTS = 5, SMOOTHINGS = 4, WIDTH = 7 };
+enum { WORDS = 13, ROWS = 20, COLUMNS = 40, FORMS = 3, MOST = 4, SIGNS = 5 };
 
 static uint64_t state;
 
