@@ -14,7 +14,7 @@ from tasks.errors import DataError
 from tasks.sources.headers import BLOCK, Window
 from tasks.sources.pages import count_of
 
-CHUNK = 1 << 20  # bytes to read at a time
+CHUNK = 1 << 18  # bytes to read at a time
 LARGEST = 1 << 40  # largest size in a header, in bytes
 MAX_MEMBERS = 5_000_000
 MAX_MEMBER_BYTES = 64 << 20
