@@ -71,8 +71,7 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
 
     The pairs are the results of `candidate_pairs` for all images of both splits, or of one. `line`, float64 (n,), is
     the lowest agreement of duplicates of each image of the searched side, and `count` the number of further candidates
-    to request first. With `one_first`, one image of each component requests them before the others, which then request
-    few: it finds most.
+    to request first. With `one_first`, one image of each component does, which finds most; then the others request few.
     """
     if not len(pairs.first):
         return pairs

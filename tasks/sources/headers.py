@@ -35,9 +35,8 @@ class Window(NamedTuple):
         headers = blocks[at]
         sizes, checksums = _octal(headers["size"], 1), _octal(headers["checksum"], 2)
         blank = headers["checksum"].sum(axis=1, dtype=np.int64) - 8 * ord(" ")  # it counts itself as blank
-        usual = (headers.view(np.uint8).reshape(-1, BLOCK).sum(axis=1, dtype=np.int64) - blank == checksums) & (
-            sizes >= 0
-        )
+        sums = headers.view(np.uint8).reshape(-1, BLOCK).sum(axis=1, dtype=np.int64) - blank
+        usual = (sums == checksums) & (sizes >= 0)
         for numbers in ("owner", "time", "device"):
             usual &= (DIGITS | ENDS)[headers[numbers]].all(axis=1)
         names, prefixes = headers["name"][usual].tolist(), headers["prefix"][usual].tolist()
