@@ -105,21 +105,20 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
     524,288 bytes, which the records of a few hundred classes have.
     """
 
-    @in_one_sentence
-    def inside(work: Any) -> None:
-        with lost_cluster(), TagsContext(current_tags=UNTAGGED):
-            work()
-
-    flow: Any = Flow(inside, name=name, flow_run_name=name, **OPTIONS)
-
     def declare(function: Callable[P, R]) -> Callable[Concatenate[AnyRunner, P], R]:
         @functools.wraps(function)
         def call(runner: AnyRunner, /, *args: P.args, **kwargs: P.kwargs) -> R:
             results: list[R] = []
+
+            @in_one_sentence
+            def inside() -> None:
+                with lost_cluster(), TagsContext(current_tags=UNTAGGED):
+                    results.append(function(*args, **kwargs))
+
             # A heartbeat costs half a second at the end, and subflows end with their parent.
             without = get_current_settings().flows.heartbeat_frequency is None
             with tags(TAG), nullcontext() if without else temporary_settings({"flows.heartbeat_frequency": None}):
-                flow.with_options(task_runner=runner)(lambda: results.append(function(*args, **kwargs)))
+                Flow(inside, name=name, flow_run_name=name, task_runner=runner, **OPTIONS)()
             return results[0]
 
         return call

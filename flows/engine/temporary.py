@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -67,6 +68,7 @@ class Temporary:
 
     def __init__(self) -> None:
         password = f"cleansplit:{secrets.token_urlsafe()}"
+        who = {"Authorization": f"Basic {b64encode(password.encode()).decode()}"}
         role = os.environ | ROLE | {"PREFECT_SERVER_API_AUTH_STRING": password}
         self._log, self._stopped = tempfile.TemporaryFile(), False  # noqa: SIM115  # it lasts as long as the server
         with socket.create_server((HOST, 0)) as listening:
@@ -77,7 +79,8 @@ class Temporary:
             self.process = subprocess.Popen(command, env=role, start_new_session=True, **own)
             self._patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
             self._first = HTTPConnection(HOST, self._port, timeout=max(self._patience, 0.001))
-            self._first.request("GET", "/api/health")  # the first answer takes a while, so it is asked for early
+            # Asked for early: the server makes its routes before the first answer, and /api/health is not one of them.
+            self._first.request("GET", "/api/admin/version", headers=who)
         self.access = {ADDRESS: f"http://{HOST}:{self._port}/api", PASSWORD: password}
 
     @contextlib.contextmanager
