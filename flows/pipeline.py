@@ -106,7 +106,7 @@ def sanitize(spec: specs.SanitizeSpec) -> Report:
     found = read_findings(find_run(spec.run, spec.place))
     check_agreement(found.reading.view, spec.threshold)
     nothing_trained: dict[str, Any] = {"models": ()} if isinstance(found.spec, specs.TrainingSpec) else {}
-    changed = replace(found.spec, **spec.changes(), **nothing_trained)
+    changed = replace(found.spec, **spec.changes(found.spec), **nothing_trained)
     splits = replace(found.splits, in_groups=None)  # duplicates are judged again
     with timed() as seconds, in_use(changed.place):
         decided = decisions_of(changed, found.fingerprints)

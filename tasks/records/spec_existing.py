@@ -80,10 +80,15 @@ class SanitizeSpec(WorkSpec):
         super().check()
         check_percents(threshold=self.threshold, floor=self.floor)
 
-    def changes(self) -> dict[str, Any]:
-        """Return the parameters whose values differ from the run's."""
-        given = vars(self).items()
-        return {name: value for name, value in given if name not in ("run", "workspace") and value is not None}
+    def changes(self, of_run: Spec) -> dict[str, Any]:
+        """Return the parameters to change in a run; raises `UsageError` for one that the run does not have.
+
+        The run of a single set has no test, and so no gates on it.
+        """
+        given = {n: value for n, value in vars(self).items() if n not in ("run", "workspace") and value is not None}
+        if strange := sorted(given.keys() - vars(of_run).keys()):
+            raise UsageError(f"{self.run} is of a single set, so {strange[0]} does not apply to it; leave it out.")
+        return given
 
 
 @dataclass(frozen=True, kw_only=True)

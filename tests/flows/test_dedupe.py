@@ -11,7 +11,7 @@ from PIL import Image
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.pipeline import audit, dedupe
+from flows.pipeline import audit, dedupe, sanitize
 from flows.publish import key_of
 from tasks.errors import GateError, UsageError
 from tasks.records import Report
@@ -54,6 +54,14 @@ def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: R
     assert all(row["twin_id"] == stays[row["group"], row["class_name"]] for row in rows)
     assert len(stays) == 4
     assert {row["reason"] for row in rows} == {"exact", "near", None}
+
+
+def test_gates_on_test_are_refused_when_a_single_set_is_sanitized_again(report: Report) -> None:
+    workspace = report.run.parents[1]
+    for name, value in {"max_overlap": 0.0, "min_rows": 1000, "protect": "test"}.items():
+        with pytest.raises(UsageError, match=f"latest is of a single set, so {name} does not apply"):
+            sanitize(**{"workspace": workspace, name: value})
+    assert sanitize(workspace=workspace).sanitized == report.sanitized
 
 
 def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
