@@ -1,5 +1,6 @@
 """The images of a run in formats for a browser, and the map that aligns a pair."""
 
+import threading
 from collections.abc import Iterable
 
 import numpy as np
@@ -49,6 +50,7 @@ class Photographs:
         if self.originals.index is not None:  # searched for every image, so a smaller one is faster
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
+        self.one_at_a_time = threading.Lock()  # a browser asks for both images of a pair at once
         self.copies: dict[str, tuple[Place, RowNumbers]] = {}
         for each in (each for each in found.fingerprints if each.copies):
             table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
@@ -58,7 +60,8 @@ class Photographs:
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""
         try:
-            data = next(self.originals.of(pa.array([name], pa.string()))).data
+            with self.one_at_a_time:
+                data = next(self.originals.of(pa.array([name], pa.string()))).data
         except (CleanSplitError, OSError):
             data = b""
         media_type = TYPES.get(format_of(data) or "")

@@ -7,6 +7,7 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,11 @@ from PIL import Image
 
 from tasks.errors import UsageError
 from tasks.records import Report
+from tasks.reporting.read import read_findings
+from tasks.reporting.review_pictures import Photographs
+from tasks.storage import Place
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
-from tests.plain import audit
+from tests.plain import audit, dedupe
 from tests.sources.listed import listed
 
 Images = dict[str, list[tuple[str, np.ndarray]]]  # per split, class and pixels
@@ -313,6 +317,19 @@ def test_photographs_in_parquet_keep_their_format_and_a_row_without_one_is_named
     assert sum(row.mislabelled for row in report.conservation) == 0
     refused = {row["reason"] for row in pq.read_table(report.run / "quarantine.parquet").to_pylist()}
     assert refused == {"missing_file", "not_image"}
+
+
+def test_several_requests_of_a_review_get_the_images_of_a_table(prefect_server: None, tmp_path: Path) -> None:
+    pictures = [saved(scene(80, 60, seed=seed), "JPEG") for seed in range(20)]
+    table = pa.table({"image": pa.array(pictures, pa.binary())})
+    pq.write_table(table, tmp_path / "set.parquet", row_group_size=7)
+    found = read_findings(Place.of(dedupe(source=str(tmp_path / "set.parquet"), workspace=tmp_path / "w").run))
+    ids = found.shards[0].role + "/(none)/set-{:06}.jpg"
+    asked = [ids.format(row) for row in range(20)]
+    shown = Photographs(found, Place.of(tmp_path / "w"), asked).shown
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(shown, asked * 10))
+    assert [data for data, _ in answers] == pictures * 10
 
 
 def test_a_manifest_may_have_no_labels_and_name_a_missing_file(of_files: Counter[Any], tmp_path: Path) -> None:
