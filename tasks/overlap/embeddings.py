@@ -35,7 +35,8 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
             ids = pa.array(at(place.parent / f"{place.last[:-4]}.txt").read_text().splitlines(), pa.string())
             read = np.lib.format.open_memmap(at(place).local(), mode="r")
         else:
-            table = foreign.open_parquet(place).read(["id", "vector"]).combine_chunks()
+            with foreign.open_parquet(place) as file:
+                table = file.read(["id", "vector"]).combine_chunks()
             ids, lists = table["id"].combine_chunks().cast(pa.string()), table["vector"].combine_chunks()
             (length,) = pc.list_value_length(lists).unique().to_pylist()
             read = lists.flatten().to_numpy().reshape(len(ids), length)

@@ -18,9 +18,10 @@ import pyarrow as pa
 from tasks.columns import Columns, find
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
+from tasks.sources.archive import MAX_MEMBER_BYTES
 from tasks.sources.coco import readable
 from tasks.sources.numbered import Rows, row_name, split_of
-from tasks.storage import Place, at, tables
+from tasks.storage import Place, at
 from tasks.storage.foreign import ROWS, check, open_parquet, refuse_lists, refuse_long
 
 JSON_LINES, PARQUET, LIST = (".jsonl", ".ndjson"), ".parquet", ".txt"
@@ -54,7 +55,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
     def read(row: int) -> bytes | None:
         file = at(folder / paths[row])
         try:
-            return file.read_bytes() if file.is_inside(folder) and file.is_file() else None
+            return file.read_bytes(MAX_MEMBER_BYTES + 1) if file.is_inside(folder) and file.is_file() else None
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENAMETOOLONG):
                 raise
@@ -109,12 +110,11 @@ def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 def rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
     """Yield rows without lists and structs: a few bytes of Parquet can encode any number of values."""
-    file = open_parquet(place)
-    schema = file.schema_arrow
-    used = {name for what in USES if (name := find(what, schema.names, columns, str(place)))}
-    shown = used | {field.name for field in schema if not pa.types.is_nested(field.type)}
-    refuse_lists([schema.field(name) for name in used], place)
-    with tables.foreign(place):
+    with open_parquet(place) as file:
+        schema = file.schema_arrow
+        used = {name for what in USES if (name := find(what, schema.names, columns, str(place)))}
+        shown = used | {field.name for field in schema if not pa.types.is_nested(field.type)}
+        refuse_lists([schema.field(name) for name in used], place)
         for batch in file.iter_batches(ROWS, columns=[name for name in schema.names if name in shown]):
             refuse_long([batch.column(name) for name in used], place)
             yield from batch.to_pylist()

@@ -120,16 +120,18 @@ def is_parquet(file: Place) -> bool:
 
 def _groups_of(place: Place, split: str | None) -> Groups:
     """Open a Parquet file; raises `DataError` when it is damaged, or larger than its footer or size may say."""
-    file = foreign.open_parquet(place)
-    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    with foreign.open_parquet(place) as file:
+        about, schema = file.metadata, file.schema_arrow
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
     refuse_bomb(place, sum(group.total_byte_size for group in groups), at(place).size())
 
     def read(group: int, column: str) -> Iterator[pa.Array]:
-        with tables.foreign(place):
+        # Opened for each group: a source may have more files than a process may hold open.
+        with tables.foreign(place), foreign.open_parquet(place, about) as file:
             for batch in file.iter_batches(foreign.ROWS, [group], [column]):
                 yield batch.column(column)
 
-    return Groups(place, split, file.schema_arrow, [group.num_rows for group in groups], read)
+    return Groups(place, split, schema, [group.num_rows for group in groups], read)
 
 
 def _files_of(place: Place) -> list[Place]:

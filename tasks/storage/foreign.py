@@ -1,6 +1,7 @@
 """Untrusted tables, within limits: a small file can encode any number of rows, columns and large values."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,15 +15,20 @@ MAX_TEXT = 1024  # bytes of a path, a label, a split or a group, on average over
 ROWS = 64  # in memory at a time: a dictionary may encode many rows with one large value
 
 
-def open_parquet(place: Place) -> pq.ParquetFile:
-    """Open a Parquet file; raises `DataError` when it is damaged, or its footer exceeds the limits."""
+@contextmanager
+def open_parquet(place: Place, about: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; raises `DataError` when it is damaged, or its footer exceeds the limits.
+
+    `about` is its footer, if it has been read and checked before.
+    """
     if not at(place).is_file():
         raise DataError(f"{place} is not a file; name a Parquet file.")
-    with tables.foreign(place):
-        file = pq.ParquetFile(tables.reading(place), page_checksum_verification=True)
-        groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        check(place, file.schema_arrow.names, groups)
-    return file
+    with tables.foreign(place), tables.reading(place) as opened:
+        file = pq.ParquetFile(opened, metadata=about, page_checksum_verification=True)
+        if about is None:
+            groups = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+            check(place, file.schema_arrow.names, groups)
+        yield file
 
 
 def check(place: Place, columns: Sequence[str], rows: Sequence[int]) -> None:
@@ -53,12 +59,11 @@ def refuse_long(arrays: Iterable[pa.Array], place: Place) -> None:
 
 def read_columns(place: Place, names: Sequence[str], most: int) -> pa.Table:
     """Return some columns of a Parquet file, where it has them; raises `DataError`, also for more than `most` rows."""
-    file = open_parquet(place)
-    if file.metadata.num_rows > most:
-        raise DataError(f"{place} has {file.metadata.num_rows:,} rows; at most {most:,} are read.")
-    held, batches = [field for field in file.schema_arrow if field.name in names], list[pa.RecordBatch]()
-    refuse_lists(held, place)
-    with tables.foreign(place):
+    with open_parquet(place) as file:
+        if file.metadata.num_rows > most:
+            raise DataError(f"{place} has {file.metadata.num_rows:,} rows; at most {most:,} are read.")
+        held, batches = [field for field in file.schema_arrow if field.name in names], list[pa.RecordBatch]()
+        refuse_lists(held, place)
         for batch in file.iter_batches(ROWS, columns=[field.name for field in held]):
             refuse_long(batch.columns, place)
             batches.append(batch)

@@ -3,7 +3,7 @@
 import glob
 import io
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,6 +16,7 @@ from tasks.storage.published import Published
 from tasks.storage.store import Listed, Store
 
 FIRST, LARGEST = 64 << 10, 8 << 20  # bytes of a range: after a jump, and when reading sequentially
+MOST_VISITS = 100  # of a folder by links: links to folders with links could lead to it any number of times
 
 
 def at(place: Place) -> Store:
@@ -66,6 +67,7 @@ class Disk(Store):
         top = os.path.realpath(self.local())
         allowed = tuple(os.path.join(os.path.realpath(folder), "") for folder in filter(None, (top, also)))
         pending: list[tuple[str, str, tuple[str, ...]]] = [(top, "", (top,))]
+        visits = Counter[str]()
         while pending:
             folder, below, above = pending.pop()
             subfolders: list[tuple[str, str, tuple[str, ...]]] = []
@@ -79,7 +81,11 @@ class Disk(Store):
                         yield Listed(name, "link")
                         continue
                 if os.path.isdir(real):
-                    subfolders.append((real, name + "/", (*above, real)))
+                    visits[real] += 1
+                    if visits[real] > MOST_VISITS:
+                        yield Listed(name, "link")
+                    else:
+                        subfolders.append((real, name + "/", (*above, real)))
                 else:
                     yield Listed(name, "file" if os.path.isfile(real) else "special")
             pending += reversed(subfolders)

@@ -3,6 +3,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import struct
 import zipfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tasks.errors import DataError
+from tasks.sources.archive import MAX_MEMBER_BYTES
 from tasks.sources.members import open_rows
 from tasks.sources.numbered import png_of
 from tasks.storage.place import Place
@@ -146,6 +148,33 @@ def test_a_list_leads_to_no_file_out_of_its_folder(tmp_path: Path, line: str) ->
     (tmp_path / "a.txt").write_text(line)
     with pytest.raises(DataError, match="leads out of its folder"):
         opened(tmp_path / "a.txt")
+
+
+def test_a_file_of_a_list_is_read_up_to_the_limit(tmp_path: Path) -> None:
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(1 << 40)
+    (tmp_path / "a.txt").write_text("huge.png")
+    assert len(opened(tmp_path / "a.txt").read(0)) == MAX_MEMBER_BYTES + 1
+
+
+def test_a_source_may_have_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    for number in range(60):
+        table = pa.table({"image": pa.array([b"%d" % number] * 2, pa.binary())})
+        pq.write_table(table, tmp_path / f"{number:02}.parquet", row_group_size=1)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 20, limits[1]))
+    try:
+        rows = opened(tmp_path)
+        assert [rows.read(row) for row in range(120)] == [b"%d" % (row // 2) for row in range(120)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("name", [5, None, "a\0.arrow"])
+def test_a_saved_dataset_with_another_name_of_a_file_is_refused(name: object, tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
+    with pytest.raises(DataError, match="save the dataset again"):
+        opened(tmp_path)
 
 
 def test_a_saved_dataset_that_is_damaged_or_leads_out_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.storage.place import Place
-from tasks.storage.stores import at
+from tasks.storage.stores import MOST_VISITS, at
 
 
 def test_files_are_read_in_full_up_to_the_limit_and_what_fails_is_told(tmp_path: Path) -> None:
@@ -22,3 +22,15 @@ def test_a_file_that_hides_its_size_is_read_too() -> None:
     (status,) = at(Place.of("/proc/self")).contents(["status"], 100)
     assert isinstance(status, bytes)
     assert len(status) == 100
+
+
+def test_links_to_folders_with_links_end(tmp_path: Path) -> None:
+    for level in range(40):
+        (tmp_path / f"{level:02}").mkdir()
+        for link in "ab":
+            (tmp_path / f"{level:02}" / link).symlink_to(f"../{level + 1:02}")
+    (tmp_path / "40").mkdir()
+    (tmp_path / "40" / "image.png").write_bytes(b"x")
+    found = list(at(Place.of(tmp_path)).walk())
+    assert sum(each.kind == "file" for each in found) == MOST_VISITS
+    assert len(found) < 41 * 2 * MOST_VISITS + MOST_VISITS
