@@ -19,7 +19,6 @@ from typing import IO, Any, ParamSpec, cast
 from urllib.parse import quote
 
 import pyarrow as pa
-from pyarrow.csv import read_csv
 
 from flows.engine.parameters import Command, with_parameters_of
 from flows.table import AUDIT, DEDUPE, RUN, SPLIT
@@ -33,6 +32,7 @@ from tasks.records import Report
 from tasks.records.spec import Spec
 from tasks.reporting.read import read_findings, read_report
 from tasks.storage import Place, tables
+from tasks.storage.actions import read_actions
 from tasks.storage.workspace import find_run, workspace_at
 
 __all__ = ["Result", "audit", "dedupe", "errors", "open_run", "run", "split"]
@@ -74,7 +74,7 @@ class Result:
         if name not in names:
             raise errors.UsageError(f"{self.folder} has no table {name!r}; use one of {', '.join(names)}.")
         if name == "actions":
-            return read_csv(self.folder / "actions.csv")
+            return read_actions(Place.of(self.folder))
         return tables.read(Place.of(self.folder) / f"{name}.parquet")
 
     def pandas(self, name: str = "actions") -> Any:

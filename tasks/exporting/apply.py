@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.csv import ConvertOptions, read_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import check_names, files_of, require_whole
 from tasks.exporting.originals import Originals
 from tasks.storage import Place, at, building, disk, tables
+from tasks.storage.actions import read_actions
 from tasks.storage.image_files import read_ids
 from tasks.vocabulary import SPLITS, SplitName
 
@@ -57,8 +57,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
 
 def left_to_people(run: Place) -> dict[str, int]:
     """Count the images that stay in place for people to review or to relabel."""
-    with tables.reading(run / "actions.csv") as file:
-        actions = read_csv(file, convert_options=ConvertOptions(include_columns=["path", "action"]))
+    actions = read_actions(run, ["path", "action"])
     gone = actions.filter(pc.equal(actions["action"], "remove"))["path"].combine_chunks()
     stay = actions.filter(pc.invert(pc.is_in(actions["path"], value_set=gone)))["action"].to_pylist()
     return {action: stay.count(action) for action in ("review", "relabel")}

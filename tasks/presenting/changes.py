@@ -4,14 +4,13 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow.csv import ConvertOptions, ParseOptions, read_csv
 
 from tasks.presenting.words import NOTHING, Numbers, answer
 from tasks.records import REASONS, Report
 from tasks.records.rows import Gate
 from tasks.storage import Place, tables
+from tasks.storage.actions import read_actions
 from tasks.vocabulary import SPLITS
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
@@ -65,10 +64,7 @@ class Problem(NamedTuple):
 def problems_of(run: Place, report: Report) -> list[Problem]:
     """Return the duplicates, undecided images, label conflicts and quarantined files of a run; failures first."""
     failed = {gate.name for gate in report.gates if not gate.passed}
-    types = ConvertOptions(column_types={"new_class": pa.string()})  # a class may be called 001
-    with tables.reading(run / "actions.csv") as file:
-        actions = read_csv(file, parse_options=ParseOptions(newlines_in_values=True), convert_options=types)
-    found = []
+    actions, found = read_actions(run), []
     for row in actions.filter(pc.not_equal(actions["action"], "keep")).to_pylist():
         fails = row["action"] == "remove" and not failed.isdisjoint({"max_overlap", "max_duplicates"})
         found.append(Problem(fails, row["path"], SENTENCES[row["action"], row["why"]].format(**row)))

@@ -10,11 +10,10 @@ from pyarrow.csv import CSVWriter
 from tasks.exporting.originals import whole_files
 from tasks.records import Archive, Findings, Report, Split
 from tasks.storage import Place, at, disk, tables
+from tasks.storage.actions import COLUMNS, NAME
 from tasks.storage.image_files import paths_of, read_ids
 from tasks.vocabulary import SPLITS
 
-TEXTS = ("path", "split", "class", "action", "why", "twin")
-COLUMNS = pa.schema({n: pa.string() for n in TEXTS} | {"similarity": pa.float64(), "new_class": pa.string()})
 AT_ONCE = 100_000  # rows
 
 
@@ -26,7 +25,7 @@ def write_actions(found: Findings, report: Report, workspace: Place, target: Pla
     """
     first, second = _actions(found, workspace, target)
     gone = first.filter(pc.equal(first["action"], "remove"))["id"].combine_chunks()
-    with tables.writing(target / "actions.csv") as out, CSVWriter(out, COLUMNS) as writer:
+    with tables.writing(target / NAME) as out, CSVWriter(out, COLUMNS) as writer:
         for name in (name for name in SPLITS if found.splits[name].rows):
             for rows in _rows_of(found.splits[name], found.archives, first, second, workspace):
                 writer.write_table(tables.harmless(rows))

@@ -58,6 +58,16 @@ def audited(example: subprocess.CompletedProcess[bytes]) -> cleansplit.Result:
     return cleansplit.open_run(example.stdout.decode().splitlines()[-1])
 
 
+def test_a_class_that_looks_like_a_number_stays_text_in_the_table_of_actions(tmp_path: Path) -> None:
+    own = glyphs(12, seed=3)
+    data = write_folder(
+        tmp_path / "data", {f"{'train' if i < 8 else 'test'}/001/{i}.png": png(own[i]) for i in range(12)}
+    )
+    found = cleansplit.Result(audit(root=str(data), workspace=tmp_path / "w"))
+    assert found.table()["class"].unique().to_pylist() == ["001"]
+    assert found.table()["similarity"].type == "double"
+
+
 def test_a_result_prints_as_a_table_and_gives_what_it_found(audited: cleansplit.Result) -> None:
     assert (audited.report.pair("test", "train").exact, audited.report.sanitized.near.test) == (1, 10)
     said = repr(audited)
