@@ -89,10 +89,12 @@ def _make_room() -> None:
         with contextlib.suppress(FileNotFoundError):
             if now - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
-    with os.scandir(folder() / "files") as entries:
-        known = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in entries)
+    known = []
+    for path in folder().joinpath("files").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process makes room, too
+            known.append((path.stat().st_mtime, path.stat().st_size, path))
     held = sum(size for _, size, _ in known)
-    for used, size, path in known:
+    for used, size, path in sorted(known):
         if held <= limit or now - used < IN_USE_SECONDS:
             return
         with contextlib.suppress(FileNotFoundError):

@@ -142,12 +142,7 @@ class Store(Protocol):
 
     def point(self, target: str) -> None:
         """Make this name a symbolic link to another name in its folder, atomically."""
-        path = self.local()
-        with disk.storage_errors(self.place):
-            fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(target)
-            fresh.replace(path)
+        building.put(self.place, lambda part: disk.path_of(part).symlink_to(target))
 
     def pointed(self) -> str | None:
         """Return the target that `point` set, or None if this is not a link."""

@@ -58,6 +58,14 @@ def test_cleaning_keeps_the_newest_runs_and_the_stages_that_they_use(space: Plac
     assert not (tmp_path / "runs" / ".run-1.lock").exists()
 
 
+def test_runs_that_end_at_once_can_all_point_latest_to_themselves(space: Place) -> None:
+    runs = [space / "runs" / f"run-{day}" for day in range(1, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(workspace.point_latest, runs * 50))
+    assert at(space / "latest").pointed() in [f"runs/{run.last}" for run in runs]
+    assert not list(Path(str(space)).glob(".latest*"))
+
+
 def test_the_run_that_latest_points_to_is_always_kept(space: Place, tmp_path: Path) -> None:
     workspace.point_latest(space / "runs" / "run-2")
     assert cleaning.clean(space, keep=1).runs == ["run-1", "run-3", "run-4"]
