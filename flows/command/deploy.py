@@ -1,12 +1,12 @@
 """Create everything that `prefect.yaml` and `automations.yaml` describe on the server at PREFECT_API_URL."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import yaml
+from loky import cpu_count
 from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolUpdate
@@ -61,7 +61,7 @@ def deploy(
         raise UsageError(f"{DEPLOYMENTS} does not exist; deploy from a clone of the project.")
     described = with_code(yaml.safe_load(DEPLOYMENTS.read_text()), pool, git, branch, image)
     if limit is None and infrastructure == "process":
-        limit = max(1, (os.cpu_count() or 1) // CORES_A_RUN)
+        limit = max(1, cpu_count() // CORES_A_RUN)
     _make_pool(pool, infrastructure, limit)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(described, file)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
+from loky import cpu_count
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -99,4 +100,4 @@ def at_once(spec: WorkSpec, per_task: float = PER_TASK) -> int:
     if spec.workers and not spec.memory:
         return spec.workers
     room = int((spec.memory or MEMORY_SHARE * memory_of_machine()) / per_task)
-    return max(1, min(spec.workers or os.cpu_count() or 1, room))
+    return max(1, min(spec.workers or cpu_count(), room))

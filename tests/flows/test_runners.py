@@ -1,6 +1,5 @@
 """How many tasks run at the same time."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from tasks.records.spec import WorkSpec
 
 
 def test_tasks_go_side_by_side_where_memory_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(runners, "cpu_count", lambda: 8)
     for gigabytes, expected in ((64.0, 8), (4.1, 3), (0.5, 1)):
         monkeypatch.setattr(runners, "memory_of_machine", lambda gigabytes=gigabytes: gigabytes)
         assert at_once(WorkSpec()) == expected
