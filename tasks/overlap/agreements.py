@@ -3,10 +3,8 @@
 Small copies rule out most pairs early. If one has bars around it, what is inside them is aligned as well, and the
 higher agreement counts.
 
-Where little texture agrees, it proves little. The error of Fisher's transform z of a correlation falls with the root of
-the number of observations (Fisher, *On the probable error of a coefficient of correlation*, 1921). So if neither image
-has texture in a share of `TEXTURED`, z is reduced by the root of the higher share, relative to `TEXTURED`, and the
-agreement is negative: the pair may be a duplicate, but this is never certain.
+Where little texture agrees, it proves little: if neither image has texture in a share of `TEXTURED`, the agreement is
+negative. The pair may be a duplicate, but this is never certain.
 """
 
 import numpy as np
@@ -14,7 +12,6 @@ import numpy as np
 from tasks.arrays import Floats, Gray, Mask, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
-from tasks.overlap.threshold import fisher
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.forms import seen_through, windows
@@ -44,9 +41,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
-    found, share = np.concatenate([np.empty(0), *parts]), np.maximum(first.texture, second.texture) / TEXTURED
-    poor = (found >= LOWEST) & (share < 1)
-    found[poor] = -np.tanh(fisher(found[poor]) * np.sqrt(share[poor]))
+    found, share = np.concatenate([np.empty(0), *parts]), np.maximum(first.texture, second.texture)
+    found[(found >= LOWEST) & (share < TEXTURED)] *= -1
     return np.trunc(found * 10_000) / 10_000
 
 

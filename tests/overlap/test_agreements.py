@@ -89,7 +89,7 @@ def test_smooth_pictures_are_never_certain_though_their_gradients_agree(tmp_path
     assert (agreements(smooth, smooth) <= 0).all()
 
 
-def test_objects_on_white_agree_by_less_than_their_gradients_and_negatively(tmp_path: Path) -> None:
+def test_objects_on_white_agree_negatively(tmp_path: Path) -> None:
     scenes = gray(20, 20)
     white = np.full_like(scenes, 255)
     for place, each in zip(white, scenes, strict=True):
