@@ -101,7 +101,9 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     """Return similarity, `beyond` and label of the best matches of some images in the rest of train."""
     order = rng.permutation(len(train))
     count = min(PICTURES if join.view.on_pixels else GLYPHS, len(train) // 4)
-    sample, rest = np.sort(order[:count]), np.sort(order[count:])
+    sample = np.sort(order[:count])
+    # Glyphs are searched for in all of train, because the answer tells their share.
+    rest = np.sort(order[count:]) if join.view.on_pixels else np.arange(len(train))
     one, best, beyond = train.take(sample), np.zeros(len(train)), np.zeros(len(train))
     bands = affordable(join.bands, count * len(rest))
     parts = (train.take(rest[some.start : some.stop]) for some in slices(len(rest), AMONG) if count)

@@ -51,7 +51,7 @@ def test_near_copies_within_train_show_in_its_baseline_and_not_among_random_pair
     near = images.copy()
     near[:, 0] = ~near[:, 0]
     found = baseline(tmp_path, np.concatenate([images, near]), scatter(200, 2))
-    assert np.mean(np.array(similarities(found, "train")) > 0.95) > 0.6, "the copies of some were drawn with them"
+    assert min(similarities(found, "train")) > 0.95, "also where the copy was drawn, too"
     assert max(similarities(found, "random")) < 0.9
 
 
