@@ -21,7 +21,7 @@ from tasks.sources.listing import Listing, Placed, list_members, together
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
-from tasks.storage import Place, at, stages
+from tasks.storage import Place, at, disk, stages
 from tasks.storage.disk import storage_errors
 from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
@@ -53,12 +53,12 @@ def open_source(source: Source, workspace: Place) -> Opened:
             folders = {posixpath.dirname(name) for name in rows.names}
             tops = {folder.partition("/")[0] for folder in folders}
             is_split = tops < {*SPLITS} and len(tops) == 1 and all("/" in folder for folder in folders)
-            others = (one.name for one in at(place).walk(source.links)) if at(place).is_folder() else ()
+            others = (one.name for one in _walked(place, source, workspace)) if at(place).is_folder() else ()
             beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
             root = tops.pop() if is_split else ""
             return _listed(source, chain(_read_rows(rows), beside), root=root)
         if at(place).is_folder():
-            walked = [*at(place).walk(source.links)]
+            walked = _walked(place, source, workspace)
             found = read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns)
             if found.labels:
                 found = found.with_labels() if source.role == "source" else found
@@ -73,6 +73,18 @@ def open_source(source: Source, workspace: Place) -> Opened:
                 splits_of(source, list_members(named, source.name), found.notes)  # raises before any file is read
             return _listed(source, read_folder(place, walked), files=True, notes=found.notes)
         return _read_ahead(source, at(place).expanded(), workspace)
+
+
+def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
+    """Return everything below a folder but the workspace, which may be there; raises `UsageError` if it is the folder.
+
+    Otherwise a second run would read the figures of the first as images.
+    """
+    top, own = (str(disk.resolved(place)) for place in (folder, workspace))
+    if own == top:
+        raise UsageError(f"{workspace} is the source itself; choose another --workspace.")
+    below = f"{own.removeprefix(f'{top}/')}/"
+    return [one for one in at(folder).walk(source.links) if not one.name.startswith(below)]
 
 
 def _read_ahead(source: Source, files: Sequence[Place], workspace: Place) -> Opened:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import pytest
 
-from tasks.errors import DataError
+from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.sources import archive
 from tasks.sources.archive import Entry, content_digest
@@ -22,7 +22,7 @@ from tasks.sources.listing import together
 from tasks.sources.opening import _members, open_source
 from tasks.storage.place import Place
 from tasks.storage.stages import digest_of
-from tests.build import write_tar
+from tests.build import write_folder, write_tar
 
 MEMBERS = {f"root/A/{number}.png": bytes([number]) * (number * 371) for number in range(60)}
 
@@ -164,3 +164,14 @@ def test_a_zip_in_another_compression_is_read(tmp_path: Path) -> None:
         zipped.writestr("root/A/1.png", b"one")
     (tmp_path / "a.zip.gz").write_bytes(gzip.compress(inside.getvalue()))
     assert [name for name, _ in members(tmp_path / "a.zip.gz", tmp_path / "w")[1]] == ["root/A/1.png"]
+
+
+def test_the_workspace_below_a_source_is_not_read(tmp_path: Path) -> None:
+    images = {f"{name}/{i}.png": b"%d" % i for name in "ab" for i in range(3)}
+    write_folder(tmp_path / "data", images)
+    before = members(tmp_path / "data", tmp_path / "data" / "work")
+    write_folder(tmp_path / "data", {"work/runs/x/figures/rows.png": b"x", "work.png": b"own"})
+    found = members(tmp_path / "data", tmp_path / "data" / "work")
+    assert [name for name, _ in found[1]] == ["work.png", *(name for name, _ in before[1])]
+    with pytest.raises(UsageError, match="data is the source itself; choose another --workspace"):
+        members(tmp_path / "data", tmp_path / "data")
