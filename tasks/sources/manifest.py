@@ -46,6 +46,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
         where = f"row {number:,} of {place}"
         if path is None:
             raise DataError(f"{where} has no path; {_path_column(row, folder)}.")
+        path = path.removeprefix(f"{folder}/")  # from an absolute path
         if _leads_out(path):
             raise DataError(f"{where} has the path {path!r}, which leads out of its folder.")
         names.append(row_name(split_of(split, where), label, path))

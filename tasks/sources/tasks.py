@@ -89,7 +89,7 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
         raise DataError(f"{source.name} has the class folder {sets[0]}, named like a set of labels; rename it.")
     return Archive(
         role=part["role"] or source.role,
-        name=source.name if part["role"] is None or opened.annotated else f"{source.name}/{inside}",
+        name=source.name if part["role"] is None or opened.annotated else f"{source.name.rstrip('/')}/{inside}",
         location=f"{opened.location}/{inside}" if opened.files and inside else opened.location,
         index=f"{stage.folder.name}/{part['index']}",
         sha256=opened.digest,

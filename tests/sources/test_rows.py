@@ -20,6 +20,7 @@ from tasks.sources.archive import MAX_MEMBER_BYTES
 from tasks.sources.members import open_rows
 from tasks.sources.numbered import png_of
 from tasks.storage.place import Place
+from tests.build import write_folder
 
 META = pickle.dumps({b"label_names": [b"a", b"b"]}, protocol=2)
 
@@ -150,6 +151,14 @@ def test_a_list_leads_to_no_file_out_of_its_folder(tmp_path: Path, line: str) ->
         opened(tmp_path / "a.txt")
 
 
+def test_an_absolute_path_below_the_folder_of_a_list_is_read(tmp_path: Path) -> None:
+    for name in ("a.png", "sub/b.png"):
+        write_folder(tmp_path, {name: name.encode()})
+    (tmp_path / "a.txt").write_text(f"{tmp_path}/a.png\n{tmp_path}/sub/b.png\n")
+    rows = opened(tmp_path / "a.txt")
+    assert [rows.read(number) for number in (0, 1)] == [b"a.png", b"sub/b.png"]
+
+
 def test_a_file_of_a_list_is_read_up_to_the_limit(tmp_path: Path) -> None:
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(1 << 40)
@@ -173,7 +182,7 @@ def test_a_source_may_have_more_files_than_a_process_may_open(tmp_path: Path) ->
 @pytest.mark.parametrize("name", [5, None, "a\0.arrow"])
 def test_a_saved_dataset_with_another_name_of_a_file_is_refused(name: object, tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text(json.dumps({"_data_files": [{"filename": name}]}))
-    with pytest.raises(DataError, match="save the dataset again"):
+    with pytest.raises(DataError, match="is not a file of"):
         opened(tmp_path)
 
 
