@@ -42,9 +42,7 @@ def remember(workspace: Place, report: Report) -> None:
 def read_history(workspace: Place) -> pa.Table:
     """Return the history of a workspace, oldest run first; an empty table if it is missing; raises `DataError`."""
     place = workspace / NAME
-    if not at(place).exists():
-        return SCHEMA.empty_table()
-    known = tables.read(place)
+    known = tables.read(place) if at(place).exists() else SCHEMA.empty_table()
     if known.schema != SCHEMA:
         raise DataError(f"{place} has other columns; remove it, and the next run makes it again.")
     return known

@@ -41,8 +41,8 @@ class Rows:
 def own_file(folder: Place, name: str) -> Place:
     """Return a file of a folder of rows; raises `DataError` for a pipe, a device, and a link that leads out of it."""
     file = folder / name
-    if not at(file).is_inside(folder) or not at(file).is_file():
-        raise DataError(f"{file} is not a file of {folder}: links that lead out are not followed; give {folder}/*.")
+    if "\0" in name or not at(file).is_inside(folder) or not at(file).is_file():
+        raise DataError(f"{name!r} is not a file of {folder}: links that lead out are not followed; give {folder}/*.")
     return file
 
 
