@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from tasks.reporting.history import read_history
 from tasks.reporting.read import PAGE, read_report
 from tasks.reporting.tasks import publish_report
 from tasks.storage import Place, at, disk, stages, tables
-from tasks.storage.workspace import find_run, latest_in, run_at
+from tasks.storage.workspace import run_at
 
 REMOVED_SHOWN = 200
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
@@ -36,7 +36,7 @@ REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the
 def publish(found: Findings, seconds: dict[str, float]) -> Report:
     """Publish a run inside the calling flow; then let a failed gate fail the flow."""
     summary, place = getattr(found.spec, "summary", None), found.spec.place
-    before = find_run("latest", place) if summary and latest_in(place) else None
+    before = next(_earlier(found.spec, place), None) if summary else None
     about = key_of(list(found.spec.sources.values()))
     publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, place)
     report = cast(Report, collect("publish report", [publishing])[0])
@@ -46,9 +46,8 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
         tell_of_change(report, about, place)
     tell_of_gates(report, about, again)
     if summary:
-        last = read_report(before) if before and at(before).exists() else None
         problems = problem_table(problems_of(run_at(report.run), report))
-        disk.add_text(Place.of(summary), what_changed(last, report) + problems)
+        disk.add_text(Place.of(summary), what_changed(before, report) + problems)
     enforce_gates(report)
     return report
 
@@ -126,14 +125,22 @@ def _resource(about: str) -> dict[str, str]:
 
 def _last(report: Report, workspace: Place) -> Report | None:
     """Return the last other report with the same parameters."""
-    asked = report.to_json()["spec"]
-    for name in reversed(read_history(workspace)["run"].to_pylist()):
-        if name != report.run.name and name.rpartition("-")[0] == report.run.name.rpartition("-")[0]:
+    asked, others = report.to_json()["spec"], _earlier(report.spec, workspace)
+    return next((one for one in others if one.run != report.run and one.to_json()["spec"] == asked), None)
+
+
+def _earlier(spec: Any, workspace: Place) -> Iterator[Report]:
+    """Yield the reports of runs of the same sources, the newest first."""
+    try:
+        names = read_history(workspace)["run"].to_pylist()
+    except DataError:  # publishing makes it again
+        return
+    for name in reversed(names):
+        if name.rpartition("-")[0] == name_of(list(spec.sources.values())):
             with suppress(DataError):  # it was removed, or another version wrote it
-                last = read_report(workspace / "runs" / name)
-                if last.to_json()["spec"] == asked:
-                    return last
-    return None
+                one = read_report(workspace / "runs" / name)
+                if one.spec.sources == spec.sources:
+                    yield one
 
 
 def _overlap(report: Report) -> dict[str, int]:

@@ -36,7 +36,8 @@ def changes(one: Report, other: Report) -> list[dict[str, str]]:
 def what_changed(before: Report | None, after: Report) -> str:
     """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
     numbers = Numbers(after)
-    parts = [f"## cleansplit: {cell(', '.join(entry.name for entry in after.inputs))}", cell(answer(numbers))]
+    names = ", ".join(entry.name for entry in after.inputs)
+    parts = [f"## cleansplit: {cell(names)}", html.escape(answer(numbers), quote=False)]
     parts += ["\n".join(_gate(gate, numbers) for gate in after.gates)] if after.gates else []
     if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
         parts.append("No earlier run of these sources was found to compare with.")

@@ -72,6 +72,9 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert "Nothing changed since" in summary.read_text()
     folder = output.read_text().splitlines()[-1].removeprefix("run=")
     assert (Path(folder) / "report.html").is_file()
+    assert run(ARGUMENTS="--root 'our data/' --max-overlap 0.05") == (4, annotated), "the paths have one slash"
+    assert run() == (4, annotated)
+    assert "Nothing changed since" in summary.read_text().rpartition("## cleansplit")[2], "of the same sources"
     assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == (1, []), "an unclosed quote must not pass a gate"
 
 
