@@ -126,6 +126,8 @@ def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
 
 def accepted(schema: dict[str, Any], words: Mapping[str, str] = ONE) -> str:
     """Describe the values that a JSON schema accepts."""
+    if "pattern" in schema and "title" in schema:
+        return str(schema["title"])
     if "anyOf" in schema:
         return ", or ".join(accepted(one, words) for one in schema["anyOf"] if one != {"type": "null"})
     if "items" in schema:
