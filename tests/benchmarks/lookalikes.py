@@ -28,35 +28,9 @@ SIDE = 200
 Picture = NDArray[np.float64]
 y, x = (np.mgrid[:SIDE, :SIDE] - SIDE / 2) / (SIDE / 2)
 WORDS = [
-    "the",
-    "of",
-    "and",
-    "a",
-    "to",
-    "in",
-    "is",
-    "you",
-    "that",
-    "it",
-    "he",
-    "was",
-    "for",
-    "on",
-    "are",
-    "as",
-    "with",
-    "his",
-    "they",
-    "at",
-    "be",
-    "this",
-    "have",
-    "from",
-    "or",
-    "one",
-    "had",
-    "by",
-]
+    "the", "of", "and", "a", "to", "in", "is", "you", "that", "it", "he", "was", "for", "on", "are",
+    "as", "with", "his", "they", "at", "be", "this", "have", "from", "or", "one", "had", "by",
+]  # fmt: skip
 
 
 def grain(rng: np.random.Generator, sigma: float, strength: float) -> Picture:
