@@ -37,7 +37,7 @@ def sharpness(pictures: Pixels) -> Pixels:
         return found
     fine, coarse = (smoothed(pictures, deviation, "reflect") for deviation in (FINE, COARSE))
     above, below = (np.square(octave).sum(axis=(1, 2)) for octave in (pictures - fine, fine - coarse))
-    return above / (below + np.float32(1e-3 * pictures.shape[1] ** 2))
+    return (above / (below + np.float32(1e-3 * pictures.shape[1] ** 2))).astype(np.float32, copy=False)
 
 
 def _as_sharp(pictures: Pixels, own: Pixels, aim: Pixels) -> Pixels:
