@@ -131,12 +131,13 @@ def _last(report: Report, workspace: Place) -> Report | None:
 
 def _earlier(spec: Any, workspace: Place) -> Iterator[Report]:
     """Yield the reports of runs of the same sources, the newest first."""
+    called = name_of(list(spec.sources.values()))
     try:
         names = read_history(workspace)["run"].to_pylist()
     except DataError:  # publishing makes it again
         return
     for name in reversed(names):
-        if name.rpartition("-")[0] == name_of(list(spec.sources.values())):
+        if name.rpartition("-")[0] == called:
             with suppress(DataError):  # it was removed, or another version wrote it
                 one = read_report(workspace / "runs" / name)
                 if one.spec.sources == spec.sources:

@@ -12,7 +12,7 @@ from tasks.columns import USUAL, Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, row_name, split_in, split_of
 from tasks.sources.packed import refuse_bomb
-from tasks.storage import Place, at, foreign, tables
+from tasks.storage import Place, at, foreign
 
 PARQUET = b"PAR1"  # start of a file
 
@@ -127,7 +127,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
 
     def read(group: int, column: str) -> Iterator[pa.Array]:
         # Opened for each group: a source may have more files than a process may hold open.
-        with tables.foreign(place), foreign.open_parquet(place, about) as file:
+        with foreign.open_parquet(place, about) as file:
             for batch in file.iter_batches(foreign.ROWS, [group], [column]):
                 yield batch.column(column)
 
