@@ -39,7 +39,7 @@ def what_changed(before: Report | None, after: Report) -> str:
     names = ", ".join(entry.name for entry in after.inputs)
     parts = [f"## cleansplit: {cell(names)}", html.escape(answer(numbers), quote=False)]
     parts += ["\n".join(_gate(gate, numbers) for gate in after.gates)] if after.gates else []
-    if before is None or [entry.name for entry in before.inputs] != [entry.name for entry in after.inputs]:
+    if before is None:
         parts.append("No earlier run of these sources was found to compare with.")
     elif found := changes(before, after):
         lines = [("", "what", "before", "now"), ("---", "---", "--:", "--:"), *(row.values() for row in found)]
