@@ -715,25 +715,6 @@ void NAME(signatures)(const uint8_t *bits, int64_t count, int64_t width, const i
     }
 }
 
-/* Write keys in ascending order, each with its place in the lower half: a radix sort, stable, by 11 bits at a time. There
-   is room for all in `between`. */
-void NAME(sort_keys)(const uint32_t *keys, int64_t count, uint64_t *sorted, uint64_t *between) {
-    enum { DIGITS = 3, BITS = 11, VALUES = 1 << BITS };
-    int32_t next[DIGITS][VALUES] = {{0}};
-    for (int64_t at = 0; at < count; at++)
-        for (int digit = 0; digit < DIGITS; digit++) next[digit][keys[at] >> digit * BITS & (VALUES - 1)]++;
-    for (int digit = 0; digit < DIGITS; digit++)
-        for (int32_t value = 0, sum = 0, own; value < VALUES; value++, sum += own)
-            own = next[digit][value], next[digit][value] = sum;
-    for (int64_t at = 0; at < count; at++)
-        sorted[next[0][keys[at] & (VALUES - 1)]++] = (uint64_t)keys[at] << 32 | (uint64_t)at;
-    for (int digit = 1; digit < DIGITS; digit++) {
-        const uint64_t *from = digit == 1 ? sorted : between;
-        uint64_t *to = digit == 1 ? between : sorted;
-        for (int64_t at = 0; at < count; at++) to[next[digit][from[at] >> (32 + digit * BITS) & (VALUES - 1)]++] = from[at];
-    }
-}
-
 /* What follows the words of a pattern: the set bits of its eighths, of all, the number of its row or image, its group. */
 enum { OF_EIGHTHS, OF_ALL, ROW, GROUP, FACTS, SOON = 8 }; /* SOON: how many patterns before its turn one is fetched */
 

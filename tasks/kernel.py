@@ -36,7 +36,6 @@ ARGUMENTS = {
     "close_pairs": (*(WORDS, LONGS, BYTES, NUMBER) * 2, NUMBER, *[LONGS] * 4),
     "nearest": (*(WORDS, LONGS, BYTES, LONGS, NUMBER, NUMBER) * 2, NUMBER, LONGS, DOUBLES),
     "signatures": (BYTES, NUMBER, NUMBER, SHORTS, HASHES, NUMBER, NUMBER, HASHES),
-    "sort_keys": (HASHES, NUMBER, WORDS, WORDS),
     "meet": (*(WORDS, NUMBER, WORDS) * 2, NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, DOUBLES, WORDS),
 }
 Functions = SimpleNamespace

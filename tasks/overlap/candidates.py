@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays import RowNumbers
-from tasks.kernel import compiled
 from tasks.overlap.minhash import Bands, signatures
 from tasks.overlap.patterns import CHUNK, Counts, Patterns, Shared, Words, least_shared, verified
 from tasks.threads import several_threads
@@ -90,12 +89,8 @@ class Signed:
 
     def sorted_by(self, band: int) -> "Sorted":
         """Return the signed patterns sorted by their keys in a band."""
-        if kernel := compiled():  # in a third of numpy's time
-            words = np.empty(len(self.rows), np.uint64)
-            kernel.sort_keys(self.keys[band], len(words), words, np.empty_like(words))
-        else:
-            words = self.keys[band].astype(np.uint64) << HALF | np.arange(len(self.rows), dtype=np.uint64)
-            words.sort()  # values, which takes an eighteenth of the time of argsort
+        words = self.keys[band].astype(np.uint64) << HALF | np.arange(len(self.rows), dtype=np.uint64)
+        words.sort()  # values, which takes an eighteenth of the time of argsort
         return Sorted(self, band, words)
 
 

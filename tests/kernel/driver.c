@@ -154,17 +154,14 @@ static void compare_patterns(void) {
         hashes[at] = (uint32_t)at, visits[at] = at * (2 * (at / (64 * WORDS)) + 1) % (64 * WORDS);
     signatures((const uint8_t *)others, COLUMNS, 8 * WORDS, visits, hashes, SIGNS, 64 * WORDS, signs);
     print_digest("signatures", signs, sizeof signs);
-    uint32_t plain[COLUMNS];
-    uint64_t keys[ROWS * FORMS], other_keys[COLUMNS], between[COLUMNS], crowded[COLUMNS];
+    uint64_t keys[ROWS * FORMS], other_keys[COLUMNS], crowded[COLUMNS];
     static uint64_t forms[ROWS * FORMS * (WORDS + FACTS)], patterns[COLUMNS * (WORDS + FACTS)];
     double last[ROWS];
     put_facts(forms, rows, counts, eighths, groups, ROWS * FORMS, FORMS);
     put_facts(patterns, others, other_counts, other_eighths, other_groups, COLUMNS, 1);
     for (int at = 0; at < ROWS; at++) last[at] = similarity[at * MOST + MOST - 1];
     for (int at = 0; at < ROWS * FORMS; at++) keys[at] = (uint64_t)(at / 3) << 32 | (at * 7) % (ROWS * FORMS);
-    for (int at = 0; at < COLUMNS; at++) plain[at] = drawn() % 8;
-    sort_keys(plain, COLUMNS, other_keys, between);
-    print_digest("sorted", other_keys, sizeof other_keys);
+    for (int at = 0; at < COLUMNS; at++) other_keys[at] = (uint64_t)(8 * at / COLUMNS) << 32 | (at * 7) % COLUMNS;
     int64_t left = meet(keys, ROWS * FORMS, forms, other_keys, COLUMNS, patterns, WORDS, allowed, drawn() % 3, MOST, row,
                         similarity, last, crowded);
     print_digest("crowded", crowded, left * sizeof *crowded), print_digest("met", row, sizeof row);
