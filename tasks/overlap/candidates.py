@@ -6,6 +6,7 @@ positions; it can be lower if patterns share structure. Pairs come in bounded ch
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import NamedTuple
 
@@ -39,29 +40,44 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     [(0, 0), (1, 1), (2, 2)]
     """
     need = least_shared(percent, first.length)
+
+    def signed(patterns: Patterns, start: int, unset: bool) -> Signed:
+        some = patterns[start : start + AT_ONCE]
+        numbers = np.arange(start, start + len(some))
+        return Signed.of(some, numbers, numbers, percent, bands, seed, unset)
+
     for start, other in product(range(0, len(first), AT_ONCE), range(0, len(second), AT_ONCE)):
         for unset in (False, True):
-            one = Signed.of(first[start : start + AT_ONCE], percent, bands, seed, unset)
-            two = Signed.of(second[other : other + AT_ONCE], percent, bands, seed, unset)
+            one, two = signed(first, start, unset), signed(second, other, unset)
             for band in range(bands.bands):
-                for pairs in met(one.sorted_by(band), two.sorted_by(band), need):
-                    yield pairs._replace(first=pairs.first + start, second=pairs.second + other)
+                for i, j, shared in met(one.sorted_by(band), two.sorted_by(band), need):
+                    yield Shared(one.numbers[i], two.numbers[j], shared)
 
 
 @dataclass(frozen=True)
 class Signed:
     """Patterns that were signed by set or by unset bits, and their keys, uint32 (bands, n).
 
-    They are sorted by their first key, so that patterns to compare are near each other in memory.
+    Each has the number of its row or image, and its group, int64 (n,); see `tasks.overlap.nearest.nearest`. They are
+    sorted by their first key, so that patterns to compare are near each other in memory.
     """
 
-    counts: Counts  # set bits of all patterns, signed or not
-    rows: RowNumbers  # numbers of the signed ones among all, int64 (n,)
     patterns: Patterns
+    numbers: RowNumbers
+    groups: RowNumbers
     keys: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, patterns: Patterns, percent: int, bands: Bands, seed: int, unset: bool = False) -> "Signed":
+    def of(
+        cls,
+        patterns: Patterns,
+        numbers: RowNumbers,
+        groups: RowNumbers,
+        percent: int,
+        bands: Bands,
+        seed: int,
+        unset: bool = False,
+    ) -> "Signed":
         """Sign the set bits of the patterns, or the unset ones, if they may be the sparser side of a near-duplicate.
 
         Equal rows of a band have equal keys. Unequal rows seldom do, and their pairs are verified.
@@ -85,13 +101,20 @@ class Signed:
         order = np.argsort(keys[0], kind="stable")
         for own in keys:  # one by one, since all take a lot of memory
             own[:] = own[order]
-        return cls(patterns.counts, rows[order], patterns[rows[order]], keys)
+        rows = rows[order]
+        return cls(patterns[rows], numbers[rows], groups[rows], keys)
 
     def sorted_by(self, band: int) -> "Sorted":
         """Return the signed patterns sorted by their keys in a band."""
-        words = self.keys[band].astype(np.uint64) << HALF | np.arange(len(self.rows), dtype=np.uint64)
+        words = self.keys[band].astype(np.uint64) << HALF | np.arange(len(self.numbers), dtype=np.uint64)
         words.sort()  # values, which takes an eighteenth of the time of argsort
         return Sorted(self, band, words)
+
+    @cached_property
+    def records(self) -> Words:
+        """What the kernel reads about each pattern, uint64 (n, words + 4), in one place."""
+        facts = self.patterns.eighths.view(np.uint64), self.patterns.counts, self.numbers, self.groups
+        return np.column_stack([self.patterns.words, *(fact.astype(np.uint64) for fact in facts)])
 
 
 class Sorted(NamedTuple):
@@ -115,11 +138,10 @@ class Sorted(NamedTuple):
 def met(first: Sorted, second: Sorted, need: Counts, crowds: Words | None = None) -> Iterator[Shared]:
     """Yield the near-duplicate pairs with equal keys in the band that sorts both sides, or only with keys of `crowds`.
 
-    `need` is the result of `tasks.overlap.patterns.least_shared`.
+    They have the positions of their patterns in `signed`; `need` is from `tasks.overlap.patterns.least_shared`.
     """
     for i, j in _meetings(first, second) if crowds is None else _in_crowds(first, second, crowds):
-        i, j, shared = verified(first.signed.patterns, second.signed.patterns, i, j, need)
-        yield Shared(first.signed.rows[i], second.signed.rows[j], shared)
+        yield verified(first.signed.patterns, second.signed.patterns, i, j, need)
 
 
 def _in_crowds(first: Sorted, second: Sorted, keys: Words) -> Iterator[tuple[RowNumbers, RowNumbers]]:

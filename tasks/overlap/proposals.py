@@ -4,13 +4,10 @@ All pairs are compared if this should take at most ten minutes of one core; othe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import repeat
 
 import numpy as np
 
-from tasks.arrays import RowNumbers
 from tasks.kernel import compiled
 from tasks.overlap.candidates import HEAVY, Signed, Sorted, met
 from tasks.overlap.complete import AFFORDABLE
@@ -68,63 +65,40 @@ def by_minhash(
 ) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
     parts = THREADS * -(-len(groups[0]) // (THREADS * SIGNED))  # as many for each thread
-    rows = np.array_split(np.arange(len(groups[0])), max(1, parts))
-    own = [
-        Side.of(by_row([form[some] for form in forms]), np.arange(len(some)), groups[0][some], bands, seed)
-        for some in rows
-    ]
-    best = [Nearest.nothing(len(some), count) for some in rows]
+    rows, how = np.array_split(np.arange(len(groups[0])), max(1, parts)), (round(100 * FLOOR), bands, seed)
+    own = []
+    for mine in rows:
+        numbers, of_row = (values.repeat(len(forms)) for values in (np.arange(len(mine)), groups[0][mine]))
+        own.append(Signed.of(by_row([form[mine] for form in forms]), numbers, of_row, *how))
+    best = [Nearest.nothing(len(mine), count) for mine in rows]
     with several_threads() as pool:
         for some in slices(len(others), AT_ONCE):
             part = slice(some.start, some.stop)
-            there = Side.of(others[part], np.arange(some.start, some.stop), groups[1][part], bands, seed)
+            there = Signed.of(others[part], np.arange(some.start, some.stop), groups[1][part], *how)
             for sorting in slices(bands.bands, SORTED):
-                keys = list(pool.map(there.signed.sorted_by, sorting))
-                best = list(pool.map(_with_met, best, own, repeat(there), repeat(keys)))
+                keys = list(pool.map(there.sorted_by, sorting))
+                best = list(pool.map(_with_met, best, own, repeat(keys)))
             del there, keys  # before the next ones take as much memory
     return Nearest.together(best)
 
 
-@dataclass(frozen=True)
-class Side:
-    """Signed patterns, and for each of them, int64 (n,), the number of its row or image and its group."""
-
-    signed: Signed
-    number: RowNumbers
-    group: RowNumbers
-
-    @classmethod
-    def of(cls, patterns: Patterns, numbers: RowNumbers, groups: RowNumbers, bands: Bands, seed: int) -> "Side":
-        """Sign patterns, equally many for each number and its group."""
-        each = len(patterns) // max(1, len(numbers))
-        return cls(Signed.of(patterns, round(100 * FLOOR), bands, seed), numbers.repeat(each), groups.repeat(each))
-
-    @cached_property
-    def records(self) -> Words:
-        """What the kernel reads about each signed pattern, uint64 (signed, words + 4), in one place."""
-        rows, own = self.signed.rows, self.signed.patterns
-        facts = (own.eighths.view(np.uint64), own.counts, self.number[rows], self.group[rows])
-        return np.column_stack([own.words, *(fact.astype(np.uint64) for fact in facts)])
-
-
-def _with_met(best: Nearest, own: Side, others: Side, keys: Sequence[Sorted]) -> Nearest:
+def _with_met(best: Nearest, own: Signed, keys: Sequence[Sorted]) -> Nearest:
     """Return the best of these and of the patterns of the other side that have a key of a row in any of its bands."""
-    need = np.maximum(least_shared(round(100 * FLOOR), own.signed.patterns.length), 1)  # empty patterns share nothing
-    a, b = own.signed.counts, others.signed.counts
+    need = np.maximum(least_shared(round(100 * FLOOR), own.patterns.length), 1)  # empty patterns share nothing
     for there in keys:
-        mine = own.signed.sorted_by(there.band)
-        for pairs in met(mine, there, need, _meet(best, own, mine, others, there, need)):
-            row, similarity = own.number[pairs.first], pairs.shared / (a[pairs.first] + b[pairs.second] - pairs.shared)
-            good = (others.group[pairs.second] != own.group[pairs.first]) & (similarity >= best.similarity[row, -1])
-            best = best.joined(row[good], others.number[pairs.second[good]], similarity[good])
+        mine, others = own.sorted_by(there.band), there.signed
+        for i, j, shared in met(mine, there, need, _meet(best, mine, there, need)):
+            row, similarity = own.numbers[i], shared / (own.patterns.counts[i] + others.patterns.counts[j] - shared)
+            good = (others.groups[j] != own.groups[i]) & (similarity >= best.similarity[row, -1])
+            best = best.joined(row[good], others.numbers[j[good]], similarity[good])
     return best
 
 
-def _meet(best: Nearest, own: Side, mine: Sorted, others: Side, there: Sorted, need: Counts) -> Words | None:
+def _meet(best: Nearest, mine: Sorted, there: Sorted, need: Counts) -> Words | None:
     """Keep the best patterns with a key of a row, if there is a kernel; return the keys that too many share."""
     if not (kernel := compiled()):
         return None
     crowds, last = np.empty(len(mine.words), np.uint64), best.similarity[:, -1].copy()
-    sides = (part for side, of in ((own, mine), (others, there)) for part in (of.words, len(of.words), side.records))
+    sides = (part for side in (mine, there) for part in (side.words, len(side.words), side.signed.records))
     kept = best.row.shape[1], best.row, best.similarity, last, crowds
-    return crowds[: kernel.meet(*sides, own.signed.patterns.words.shape[1], need, HEAVY, *kept)]
+    return crowds[: kernel.meet(*sides, mine.signed.patterns.words.shape[1], need, HEAVY, *kept)]
