@@ -14,11 +14,10 @@ import pyarrow as pa
 
 from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.joined import groups_of, is_first
-from tasks.overlap.agreements import similarity_of
 from tasks.overlap.images import UNKNOWN
 from tasks.overlap.join import Join
-from tasks.overlap.pairs import in_order, spanning
-from tasks.overlap.settled import Settled, settled_by
+from tasks.overlap.pairs import Pairs, in_order, spanning
+from tasks.overlap.settled import Settled, confirmed, measured, settled_by
 from tasks.overlap.split_rows import Matched, SplitRows, write_matched
 from tasks.overlap.twins import Direction
 from tasks.records import Decided, Joined, Ruling
@@ -140,14 +139,9 @@ def _stars(
 
 def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) -> tuple[Mask, Mask, Floats]:
     """Return which pairs of images are identical or duplicates, which people judged the same, and the similarities."""
-    first, second = join.both[0].take(one), join.both[0].take(two)
-    similar, least = similarity_of(first, second), np.minimum(settled.line[one], settled.line[two])
-    near = (one == two) | ((np.abs(similar) if settled.asked else similar) >= least)
-    judged = np.zeros(len(one), np.bool_)
-    if settled.decisions:
-        judged = settled.decisions.judged(first.digests, second.digests, same=True)
-        near = (near & ~settled.decisions.judged(first.digests, second.digests, same=False)) | judged
-    return near, judged, np.abs(similar)
+    pairs = measured(join, Pairs(one, two, np.ones(len(one))))
+    near, judged = confirmed(join, pairs, settled.line, settled.decisions, settled.asked)
+    return near | (one == two), judged, np.abs(pairs.similarity)
 
 
 def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:

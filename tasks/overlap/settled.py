@@ -56,20 +56,26 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
         pairs = with_more(join, pairs, similar, FURTHER, one_first=True)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
-    judged = np.zeros(len(pairs.first), np.bool_)
     if decisions:
         different = decisions.judged(*_digests(pairs, join.both), same=False)
         pairs = _with_judged(join, pairs.where(~different), decisions)
-        judged = decisions.judged(*_digests(pairs, join.both), same=True)
     asked = verdict.reason == "asked"
-    poor = (pairs.similarity < 0) & (not asked)  # in texture
+    duplicate, judged = confirmed(join, pairs, line, decisions, asked)
     pairs = pairs._replace(similarity=np.abs(pairs.similarity))
     ends = pairs.seen_from(join.searched)
-    reached = are_duplicates(ends, line, join.within)
-    duplicate = (reached & ~poor) | judged
     open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
-    undecided = ((reached & poor) | (open_ended & (pairs.similarity >= join.view.similar))) & ~duplicate
-    return Settled(pairs, duplicate, judged, undecided, line, decisions, asked)
+    alike = are_duplicates(ends, line, join.within) | (open_ended & (pairs.similarity >= join.view.similar))
+    return Settled(pairs, duplicate, judged, alike & ~duplicate, line, decisions, asked)
+
+
+def confirmed(join: Join, pairs: Pairs, line: Floats, decisions: Decisions | None, asked: bool) -> tuple[Mask, Mask]:
+    """Return which measured pairs are duplicates, and which of them people judged the same; see `Settled`."""
+    sure = pairs._replace(similarity=np.abs(pairs.similarity)) if asked else pairs
+    near = are_duplicates(sure.seen_from(join.searched), line, join.within)
+    if decisions is None:
+        return near, np.zeros_like(near)
+    same, different = (decisions.judged(*_digests(pairs, join.both), same=answer) for answer in (True, False))
+    return (near & ~different) | same, same
 
 
 def _digests(pairs: Pairs, images: Both) -> tuple[Bits, Bits]:
@@ -101,7 +107,7 @@ def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) ->
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])
             parts.append(Pairs(np.full(len(others), image), others, np.ones(len(others))).seen_from(side))
-    found = in_order(together([pairs, _measured(join, together(parts))]), join.within)
+    found = in_order(together([pairs, measured(join, together(parts))]), join.within)
     one, two = _digests(found, join.both)
     return found.where((one != two).any(axis=1))
 
@@ -116,10 +122,11 @@ def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     )
     first, second = (rows.fill_null(NOTHING).to_numpy().astype(np.int64) for rows in found)
     judged = Pairs(first, second, np.ones(len(first))).where((first != NOTHING) & (second != NOTHING))
-    return in_order(together([pairs, _measured(join, judged)]), join.within)
+    return in_order(together([pairs, measured(join, judged)]), join.within)
 
 
-def _measured(join: Join, pairs: Pairs) -> Pairs:
+def measured(join: Join, pairs: Pairs) -> Pairs:
+    """Return pairs with their measured similarity, which is negative for little texture."""
     return pairs._replace(similarity=similarity_of(join.both[0].take(pairs.first), join.both[1].take(pairs.second)))
 
 
