@@ -9,6 +9,7 @@ import pyarrow as pa
 from tasks.arrays import Floats, Mask, RowNumbers
 from tasks.joined import is_first
 from tasks.overlap.images import NOTHING, UNKNOWN
+from tasks.overlap.pairs import best_by_class
 from tasks.overlap.prints import slices
 from tasks.records import Prints
 from tasks.records.removed import REMOVED
@@ -41,13 +42,11 @@ class SplitRows:
         It is the row with the smallest id among the labelled rows, or among all rows if none has a label.
         """
         order = np.lexsort((self.rank, self.label == UNKNOWN, self.image))
-        first = order[is_first(self.image[order])]
-        label = self.label[order]
-        rest = order[(label != self.label[first][self.image[order]]) & (label != UNKNOWN)]
-        second = np.full(len(first), NOTHING)
-        rest = rest[is_first(self.image[rest])]
-        second[self.image[rest]] = rest
-        return first, second
+        two = order[best_by_class(self.image[order], order, -np.arange(float(len(order))), self.label)]
+        is_best = is_first(self.image[two])
+        second = np.full(int(is_best.sum()), NOTHING)
+        second[self.image[two[~is_best]]] = two[~is_best]
+        return two[is_best], second
 
     def preferred(self, keep: Keep) -> RowNumbers:
         """Return the rank of each row by preference: more pixels, more bytes, smaller id; or by id only."""
