@@ -65,23 +65,23 @@ def starts(side: int) -> tuple[Pixels, RowNumbers, Pixels, Pixels]:
     The latter are pixel numbers, int64 (75, pixels), one past the last where there is no pixel; whether there is one,
     float32 (75, pixels); and how often each pixel of the second is used, float32 (pixels, 75).
     """
-    x, y = np.tile(line(side), side), np.repeat(line(side), side)
-    maps, under, inside, pixels = [], [], [], side**2
-    for scale, down, right in product(SCALES, SHIFTS, SHIFTS):
-        maps.append([[scale, 0, right], [0, scale, down]])
-        u, v = scale * x + right, scale * y + down
-        column, row = (np.clip(np.floor((at + 1) * side / 2), 0, side - 1).astype(np.int64) for at in (u, v))
-        inside.append((np.abs(u) <= 1) & (np.abs(v) <= 1))
-        under.append(np.where(inside[-1], row * side + column, pixels))
+    of_line = under_line(side).reshape(len(SCALES), len(SHIFTS), side).astype(np.int64)
+    maps, under, pixels = [], [], side**2
+    for (number, scale), down, right in product(enumerate(SCALES), range(len(SHIFTS)), range(len(SHIFTS))):
+        maps.append([[scale, 0, SHIFTS[right]], [0, scale, SHIFTS[down]]])
+        row, column = of_line[number, down][:, None], of_line[number, right]
+        under.append(np.where((row >= 0) & (column >= 0), row * side + column, pixels).ravel())
     times = np.stack([np.bincount(one, minlength=pixels + 1)[:pixels] for one in under], axis=1)
-    return np.array(maps, np.float32), np.stack(under), np.stack(inside).astype(np.float32), times.astype(np.float32)
+    inside = np.stack(under) < pixels
+    return np.array(maps, np.float32), np.stack(under), inside.astype(np.float32), times.astype(np.float32)
 
 
 @cache
 def under_line(side: int) -> NDArray[np.int32]:
     """Return which pixel lies under each pixel of a line, int32 (scales * shifts, side); -1 outside."""
     places = [scale * line(side) + shift for scale, shift in product(SCALES, SHIFTS)]
-    return np.stack([np.where(np.abs(at) <= 1, np.floor((at + 1) * side / 2), -1) for at in places]).astype(np.int32)
+    under = [np.where(np.abs(at) <= 1, np.clip((at + 1) * side / 2, 0, side - 1), -1) for at in places]
+    return np.stack(under).astype(np.int32)
 
 
 def best_start(first: Pixels, second: Pixels) -> Pixels:
