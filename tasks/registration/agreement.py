@@ -4,12 +4,11 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from tasks.arrays import Mask, Pixels
 from tasks.kernel import SIDES, compiled
-from tasks.registration.smoothing import half_filter, smoothed
+from tasks.registration.sharpness import half_filter, smoothed
 from tasks.registration.warp import along_both, contiguous, warped
 
 VERSION = 8  # of the measure; other versions may give other agreements
@@ -58,8 +57,8 @@ def agreement(pairs: Overlaid) -> Pixels:
     first, second, inside = pairs
     n, side, _ = first.shape
     if (kernel := compiled()) and side in SIDES:
-        found = np.empty(n, np.float32)
-        kernel.agreement(contiguous(first), contiguous(second), _bytes(inside), n, side, found)
+        found, there = np.empty(n, np.float32), np.ascontiguousarray(inside).view(np.uint8)
+        kernel.agreement(contiguous(first), contiguous(second), there, n, side, found)
         return found
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
@@ -106,10 +105,6 @@ def _well_inside(inside: Mask) -> Mask:
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
     """Return the gradients down and to the right, float32 (n, side - 2, side - 2) each."""
     return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1], pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
-
-
-def _bytes(inside: Mask) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(inside).view(np.uint8)
 
 
 @cache

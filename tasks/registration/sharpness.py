@@ -1,23 +1,42 @@
-"""Make two images equally sharp, since a blurred copy lacks the finest structure of its original.
+"""Smooth images, and make two equally sharp: a blurred copy lacks the finest structure of its original.
 
-The sharpness of an image is the energy of its finest octave relative to the next one. Most pairs are about equally
-sharp; in the others, the sharper image is smoothed until both are. Beyond its edge, an image continues as in a mirror,
-since structure at the edge would count less if the edge repeated.
+Filters are Gaussian. The sharpness of an image is the energy of its finest octave relative to the next one. Most pairs
+are about equally sharp; in the others, the sharper image is smoothed until both are. Beyond its edge, an image then
+continues as in a mirror, since structure at the edge would count less if the edge repeated.
 """
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from tasks.arrays import Pixels
 from tasks.kernel import SIDES, compiled
-from tasks.registration.smoothing import half_filter, smoothed
-from tasks.registration.warp import contiguous
+from tasks.registration.warp import along_both, contiguous
 
+Beyond = Literal["nearest", "reflect"]
+TRUNCATED = 3.0  # standard deviations: radius of the filter
 FINE, COARSE = 1.0, 2.0  # pixels of a side of 64: smoothing that removes the finest octave, and the next
 DEVIATIONS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0)  # of smoothing, in ascending order
 CLEARLY = 1.15  # ratio of sharpness
+
+
+def smoothed(pictures: Pixels, deviation: float, beyond: Beyond = "nearest") -> Pixels:
+    """Return images, float32 (n, side, side), smoothed with a standard deviation in pixels.
+
+    Beyond the edge, the edge repeats ("nearest"), or the image as in a mirror ("reflect").
+    """
+    return along_both(_weights(pictures.shape[1], deviation, beyond), pictures)
+
+
+@cache
+def half_filter(deviation: float) -> Pixels:
+    """Return the weights of the filter from the middle on, float32 (radius + 1,), for the kernel."""
+    reach = int(TRUNCATED * deviation + 0.5)
+    weights = gaussian_filter1d(np.eye(2 * reach + 1), deviation, axis=0, mode="constant", truncate=TRUNCATED)
+    return np.ascontiguousarray(weights[reach:, reach], np.float32)
 
 
 def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
@@ -64,3 +83,8 @@ def _filters() -> tuple[Pixels, int, NDArray[np.int32]]:
     width = max(map(len, halves))
     padded = np.stack([np.pad(one, (0, width - len(one))) for one in halves])
     return padded, width, np.array([len(one) - 1 for one in halves], np.int32)
+
+
+@cache
+def _weights(side: int, deviation: float, beyond: Beyond) -> Pixels:
+    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode=beyond, truncate=TRUNCATED).astype(np.float32)
