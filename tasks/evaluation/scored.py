@@ -29,7 +29,9 @@ def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, targe
     for name in SCORED:
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
         found = {other: verified_twins(workspace / join.table(name)) for other, join in joins.items()}
-        groups = group_rows([_equal_pixels(splits[name].places(workspace)), *found.values()])
+        # Rows that show the same, directly or through other rows, are right or wrong together.
+        equal = [_equal_pixels(splits[name].places(workspace)), *found.values()]
+        groups = groups_of(splits[name].rows, map(links_of, equal))
         twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # the loop leaves the groups and twins of test
@@ -48,18 +50,6 @@ def has_twin(twins: Place) -> Mask:
     """Return, for each row of a split, whether it has a duplicate in the other."""
     table = tables.read(twins, ["exact", "near"])
     return pc.or_(table["exact"], table["near"]).to_numpy()
-
-
-def group_rows(keys: Sequence[RowNumbers]) -> RowNumbers:
-    """Return the number of each row's group: rows that share a key, directly or through other rows.
-
-    Rows of a group show the same, so they are right or wrong together. Each of the `keys` is int64 (n,): rows with
-    equal numbers belong together, except for -1.
-
-    >>> group_rows([np.array([0, 0, 1, 2, 3]), np.array([-1, 7, 7, -1, -1])]).tolist()
-    [0, 0, 0, 1, 2]
-    """
-    return groups_of(len(keys[0]), map(links_of, keys))
 
 
 def _equal_pixels(files: list[Place]) -> RowNumbers:

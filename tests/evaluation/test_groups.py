@@ -5,7 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.evaluation.scored import group_rows, unsure, verified_twins, why_not
+from tasks.evaluation.scored import unsure, verified_twins, why_not
+from tasks.joined import groups_of, links_of
 from tasks.records import Overlap
 from tasks.records.overlaps import Direction, Method
 from tasks.records.rows import MeasuredRecall
@@ -24,11 +25,11 @@ def test_rows_that_share_a_picture_or_a_twin_are_one_group_also_through_others()
     pixels = np.array([0, 0, 1, 2, 3, 4])
     in_train = np.array([-1, 5, 5, -1, -1, -1])
     in_validation = np.array([-1, -1, 9, 9, -1, -1])
-    assert group_rows([pixels, in_train, in_validation]).tolist() == [0, 0, 0, 0, 1, 2]
+    assert groups_of(6, map(links_of, [pixels, in_train, in_validation])).tolist() == [0, 0, 0, 0, 1, 2]
 
 
 def test_no_rows_have_no_groups() -> None:
-    assert group_rows([np.empty(0, np.int64)] * 2).tolist() == []
+    assert groups_of(0, map(links_of, [np.empty(0, np.int64)] * 2)).tolist() == []
 
 
 def test_only_verified_twins_join_rows(tmp_path: Path) -> None:
