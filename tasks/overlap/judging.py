@@ -86,7 +86,7 @@ def settle_overlap(
     stage = stages.stage(workspace, "settled", inputs, lambda to: apart(write_twins, join, joined, ruling, decided, to))
     facts, recall, searched = joined.facts, None, join.sides[join.searched].split
     if facts["recall"]:
-        of_bits = join.view.recall_from and round(100 * join.view.recall_from)  # bits, not agreements
+        of_bits = join.view.recall_from  # not of agreements
         floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
         counts = TypeAdapter(RecallCounts).validate_python(facts["recall"])
         recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")

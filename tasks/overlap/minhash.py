@@ -64,8 +64,7 @@ def bands_for(spec: SearchSpec) -> Bands | None:
     if spec.exhaustive:
         return None
     view = spec.compared_by
-    percent = spec.floor_percent if view.recall_from is None else round(100 * view.recall_from)
-    return choose_bands(view.permutations, percent, spec.recall or view.recall)
+    return choose_bands(view.permutations, view.recall_from or spec.floor_percent, spec.recall or view.recall)
 
 
 @lru_cache(2)  # each join has its own seed, and megabytes of tables

@@ -113,7 +113,7 @@ def _stated(join: Join, method: Method, recall: RecallCounts | None) -> tuple[fl
     """Return the stated recall of MinHash, and whether the measured one is significantly lower."""
     if join.bands is None or (join.view.on_pixels and method == "all pairs"):
         return 1.0, False
-    percent = join.percent if join.view.recall_from is None else round(100 * join.view.recall_from)
+    percent = join.view.recall_from or join.percent
     stated = join.bands.recall_at(percent / 100)
     return stated, method == "minhash" and recall is not None and interval(*recall.at(percent))[1] < stated
 

@@ -36,7 +36,7 @@ class View:
     threshold: float | None = None  # lowest similarity of duplicates; None if it depends on the set
     floor: float  # lowest similarity to report
     recall: float  # probability that MinHash finds a pair at the similarity `recall_from`
-    recall_from: float | None = None  # None for the floor
+    recall_from: int | None = None  # percent; None for the floor
     permutations: int  # of a MinHash signature; fixed, so that the stated recall holds for one configuration
     sentence: str = ""  # about the comparison, for reports
     variants: tuple[Variant, ...] = ()  # transformed images to search for on request
@@ -89,7 +89,7 @@ PHOTO = View(
     column="agreement",
     floor=LOWEST,
     recall=0.93,
-    recall_from=0.60,
+    recall_from=60,
     permutations=672,  # candidates are not very similar, so signatures must be longer, see docs/overlap.md
     sentence="Images are aligned before they are compared; models see a gray copy of {side} pixels a side.",
     variants=("mirrored",),
