@@ -31,13 +31,9 @@ PACKAGES = os.path.dirname(os.path.dirname(tasks.__file__ or ""))  # the folder 
 
 
 class Guard:
-    """Decodes files in sequence, some of them in its own process; not for several threads.
+    """Decodes files in sequence, some of them in its own process; not for several threads."""
 
-    A file may take `seconds` of processor time, and an answer `patience` seconds.
-    """
-
-    def __init__(self, seconds: int = SECONDS, patience: float = PATIENCE) -> None:
-        self.seconds, self.patience = seconds, patience
+    def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self.connection: Any = None
 
@@ -76,7 +72,7 @@ class Guard:
             self._start()
         with contextlib.suppress(EOFError, OSError):
             self.connection.send(asked)
-            if self.connection.poll(self.patience):
+            if self.connection.poll(PATIENCE):
                 return bytes(self.connection.recv_bytes())
         return b""
 
@@ -84,7 +80,7 @@ class Guard:
         ours, theirs = Pipe()
         with theirs:
             # Nothing may be imported from the current folder, which may be an untrusted data set.
-            command = [sys.executable, "-P", "-m", "tasks.classes.guarded", str(theirs.fileno()), str(self.seconds)]
+            command = [sys.executable, "-P", "-m", "tasks.classes.guarded", str(theirs.fileno()), str(SECONDS)]
             paths = os.pathsep.join([PACKAGES, *filter(None, sys.path)])
             self.process = subprocess.Popen(  # noqa: S603  # our own module
                 command, pass_fds=[theirs.fileno()], env=os.environ | {"PYTHONPATH": paths}, stdin=subprocess.DEVNULL
@@ -102,6 +98,6 @@ def _photograph_in(answer: bytes) -> Photograph:
     return Photograph._make([*about, *made, remark])
 
 
-def guarded(seconds: int = SECONDS, patience: float = PATIENCE) -> contextlib.closing[Guard]:
+def guarded() -> contextlib.closing[Guard]:
     """Return a guard for the files that a block reads; see `Guard`."""
-    return contextlib.closing(Guard(seconds, patience))
+    return contextlib.closing(Guard())

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.classes import guard
 from tasks.classes.decoder import photograph
 from tasks.classes.guard import Guard, guarded
 from tasks.classes.png import SIGNATURE, UnreadableError
@@ -57,8 +58,9 @@ def test_what_is_not_readable_there_has_its_reason(reader: Guard) -> None:
     assert raised.value.reason == "undecodable"
 
 
-def test_time_is_limited_and_the_next_file_is_read() -> None:
-    with guarded(seconds=1) as reader:
+def test_time_is_limited_and_the_next_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SECONDS", 1)
+    with guarded() as reader:
         with pytest.raises(UnreadableError) as raised:
             reader.read(b"P3 4000 4000 255\n" + b"1 " * 25_000_000, SIDE, reduced=False)  # numbers as text
         assert raised.value.reason == "too_costly"
@@ -79,9 +81,11 @@ def test_memory_is_limited(reader: Guard) -> None:
     assert raised.value.reason == "too_costly"
 
 
-def test_time_in_which_a_process_was_stopped_does_not_count() -> None:
+def test_time_in_which_a_process_was_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(scene(300, 200), "GIF")
-    with guarded(seconds=1, patience=30) as reader:
+    monkeypatch.setattr(guard, "SECONDS", 1)
+    monkeypatch.setattr(guard, "PATIENCE", 30)
+    with guarded() as reader:
         reader.read(data, SIDE, reduced=False)
         assert reader.process is not None
         before = reader.process.pid
@@ -91,9 +95,10 @@ def test_time_in_which_a_process_was_stopped_does_not_count() -> None:
         assert reader.process.pid == before
 
 
-def test_a_file_is_tried_once_more_when_its_process_was_stopped() -> None:
+def test_a_file_is_tried_once_more_when_its_process_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(scene(300, 200), "GIF")
-    with guarded(patience=8) as reader:  # long enough for another process to start
+    monkeypatch.setattr(guard, "PATIENCE", 8)  # long enough for another process to start
+    with guarded() as reader:
         reader.read(data, SIDE, reduced=False)
         assert reader.process is not None
         os.kill(reader.process.pid, signal.SIGSTOP)
@@ -129,9 +134,12 @@ def guarded_processes() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM])
-def test_a_file_whose_process_is_always_stopped_or_ended_is_named_and_not_refused(number: signal.Signals) -> None:
+def test_a_file_whose_process_is_always_stopped_or_ended_is_named_and_not_refused(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = saved(scene(300, 200), "GIF")
-    with guarded(patience=1) as reader, always_sent(number), pytest.raises(ProcessLostError) as raised:
+    monkeypatch.setattr(guard, "PATIENCE", 1)
+    with guarded() as reader, always_sent(number), pytest.raises(ProcessLostError) as raised:
         reader.read(data, SIDE, reduced=False, name="train/A/a.gif")
     assert str(raised.value).startswith("train/A/a.gif was not decoded: ")
     assert str(raised.value).endswith("; run the same command again.")
