@@ -23,7 +23,6 @@ from tasks.threads import several_threads
 
 AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened for few copies each
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
-MEASURED_AT_ONCE = 1 << 18  # pairs measured at a time
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
 TEXTURED = 0.38  # share of an image that needs texture to make a pair certain
 
@@ -53,16 +52,14 @@ def similarity_of(one: Images, two: Images) -> Floats:
     """
     found = np.ones(len(one))
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
-    for start in range(0, len(differ), MEASURED_AT_ONCE):
-        some = differ[start : start + MEASURED_AT_ONCE]
-        first, second = one.take(some), two.take(some)
-        if first.copies and second.copies:
-            ways = agreements(first.copies, second.copies), agreements(second.copies, first.copies)
-            found[some] = np.where(np.abs(ways[1]) > np.abs(ways[0]), *ways[::-1])
-            continue
-        (a, b), each = (first.patterns, second.patterns), np.arange(len(some))
-        near = similarity(a.counts, b.counts, shared_bits(a.words, b.words, each, each), a.length)
-        found[some] = np.where((a.counts > 0) & (b.counts > 0), near, 0.0)
+    if one.copies and two.copies:
+        first, second = one.copies.take(differ), two.copies.take(differ)
+        ways = agreements(first, second), agreements(second, first)
+        found[differ] = np.where(np.abs(ways[1]) > np.abs(ways[0]), *ways[::-1])
+        return found
+    shared = shared_bits(one.patterns.words, two.patterns.words, differ, differ)
+    a, b = one.patterns.counts[differ], two.patterns.counts[differ]
+    found[differ] = np.where((a > 0) & (b > 0), similarity(a, b, shared, one.patterns.length), 0.0)
     return found
 
 
