@@ -17,7 +17,7 @@ from tasks.joined import groups_of, is_first
 from tasks.overlap.images import UNKNOWN
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order, spanning
-from tasks.overlap.settled import Settled, confirmed, measured, settled_by
+from tasks.overlap.settled import Settled, confirmed, settled_by, with_similarity
 from tasks.overlap.split_rows import Matched, SplitRows, write_matched
 from tasks.overlap.twins import Direction
 from tasks.records import Decided, Joined, Ruling
@@ -139,7 +139,7 @@ def _stars(
 
 def _compared(join: Join, settled: Settled, one: RowNumbers, two: RowNumbers) -> tuple[Mask, Mask, Floats]:
     """Return which pairs of images are identical or duplicates, which people judged the same, and the similarities."""
-    pairs = measured(join, Pairs(one, two, np.ones(len(one))))
+    pairs = with_similarity(join, Pairs(one, two, np.ones(len(one))))
     near, judged = confirmed(join, pairs, settled.line, settled.decisions, settled.asked)
     return near | (one == two), judged, np.abs(pairs.similarity)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from tasks.libraries import shaped_by
 from tasks.overlap.baseline import measure_baseline
@@ -71,7 +70,7 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
         return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # valid for train rows
 
     stage = stages.stage(workspace, "verdicts", inputs, build)
-    verdict = TypeAdapter(Verdict).validate_python(stage.result)
+    verdict = Verdict(**stage.result)
     lowest = f"similarity {verdict.threshold} or higher" if verdict.threshold else "identical images only"
     return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage.reused, f"duplicates: {lowest}")
 
@@ -88,7 +87,7 @@ def settle_overlap(
     if facts["recall"]:
         of_bits = join.view.recall_from  # not of agreements
         floor, threshold = of_bits or join.percent, of_bits or round(100 * (ruling.verdict.threshold or 1))
-        counts = TypeAdapter(RecallCounts).validate_python(facts["recall"])
+        counts = RecallCounts(**facts["recall"])
         recall = measured_recall(counts, floor, threshold, sampled=facts["method"] == "minhash")
     close, between = facts.get("close"), (searched, join.sides[1 - join.searched].split)
     mirrored = VariantCount(*between, "mirrored", stage.result["mirrored"])

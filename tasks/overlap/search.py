@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import TypeAdapter
 
 from tasks.arrays import Mask
 from tasks.overlap.candidates import lsh_pairs
@@ -51,7 +50,7 @@ class Found:
     @classmethod
     def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
         """Read the result of `write`."""
-        recall = TypeAdapter(RecallCounts | None).validate_python(facts["recall"])
+        recall = facts["recall"] and RecallCounts(**facts["recall"])
         return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
 
 

@@ -107,7 +107,7 @@ def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) ->
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])
             parts.append(Pairs(np.full(len(others), image), others, np.ones(len(others))).seen_from(side))
-    found = in_order(together([pairs, measured(join, together(parts))]), join.within)
+    found = in_order(together([pairs, with_similarity(join, together(parts))]), join.within)
     one, two = _digests(found, join.both)
     return found.where((one != two).any(axis=1))
 
@@ -122,10 +122,10 @@ def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     )
     first, second = (rows.fill_null(NOTHING).to_numpy().astype(np.int64) for rows in found)
     judged = Pairs(first, second, np.ones(len(first))).where((first != NOTHING) & (second != NOTHING))
-    return in_order(together([pairs, measured(join, judged)]), join.within)
+    return in_order(together([pairs, with_similarity(join, judged)]), join.within)
 
 
-def measured(join: Join, pairs: Pairs) -> Pairs:
+def with_similarity(join: Join, pairs: Pairs) -> Pairs:
     """Return pairs with their measured similarity, which is negative for little texture."""
     return pairs._replace(similarity=similarity_of(join.both[0].take(pairs.first), join.both[1].take(pairs.second)))
 
