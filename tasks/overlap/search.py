@@ -27,7 +27,6 @@ from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import CLOSE, Method
 from tasks.storage import Place, at, tables
-from tasks.threads import blas_threads
 
 AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # if MinHash is known to miss pairs
 PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"
@@ -60,10 +59,9 @@ def search_tile(join: Join, first: range, second: range) -> Found:
     two = one if join.within and first == second else read_images(join.second, join.workspace, second)
     if join.view.on_pixels:
         return _search_pictures(join, one, two)
-    with blas_threads(1):
-        found = near_pairs(join, one, two, join.method)
-        recall = None if join.within or join.bands is None else _recall(join, one, two, found)
-        return Found(found, recall=recall)
+    found = near_pairs(join, one, two, join.method)
+    recall = None if join.within or join.bands is None else _recall(join, one, two, found)
+    return Found(found, recall=recall)
 
 
 def _search_pictures(join: Join, one: Images, two: Images) -> Found:
