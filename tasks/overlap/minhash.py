@@ -67,7 +67,6 @@ def bands_for(spec: SearchSpec) -> Bands | None:
     return choose_bands(view.permutations, view.recall_from or spec.floor_percent, spec.recall or view.recall)
 
 
-@lru_cache(2)  # each join has its own seed, and megabytes of tables
 def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     """Return datasketch's hash of each position under each permutation, uint32 (num_perm, length)."""
     from datasketch import MinHash  # imports clients of databases, which takes as long as importing numpy
@@ -77,7 +76,7 @@ def hash_table(length: int, num_perm: int, seed: int) -> NDArray[np.uint32]:
     return np.stack([sketch.hashvalues for sketch in sketches], axis=1)
 
 
-@lru_cache(2)
+@lru_cache(2)  # each join has its own seed, and megabytes of tables
 def _visits(length: int, num_perm: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
     """Return the positions by ascending hash under each permutation, and these hashes, (num_perm, length) each."""
     table = hash_table(length, num_perm, seed)
