@@ -15,7 +15,7 @@ import pyarrow as pa
 from tasks.arrays import Bits, Floats, RowNumbers
 from tasks.joined import groups_of, links_of
 from tasks.overlap.agreements import similarity_of
-from tasks.overlap.components import hanging, look_alikes_of
+from tasks.overlap.components import components_of, look_alikes_of
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import AMONG, Join
 from tasks.overlap.pairs import Pairs, together
@@ -115,7 +115,7 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     np.maximum.at(best, seen.first, seen.similarity)
     if join.view.on_pixels:
         certain = pairs.where(pairs.similarity >= NEAR_IDENTICAL)
-        beyond = look_alikes_of(seen, hanging(certain, train, train, within=True))
+        beyond = look_alikes_of(seen, components_of(certain, train, train, within=True))
     return best[sample], beyond[sample], train.labels[sample]
 
 

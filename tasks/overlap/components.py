@@ -30,7 +30,7 @@ MATCH = np.dtype(
 Matches = NDArray[np.void]  # of dtype `MATCH`
 
 
-def hanging(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
+def components_of(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
     """Return the component of each image of two sets, or of one, under connection by duplicates."""
     if within:
         groups = groups_of(len(one), [(duplicates.first, duplicates.second)])
@@ -98,7 +98,7 @@ def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
     found = np.zeros(len(images), MATCH)
     np.maximum.at(found["best"], seen.first, seen.similarity)
     if join.view.on_pixels:
-        components = hanging(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
+        components = components_of(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
         found["beyond"] = look_alikes_of(seen, (components[here], components[1 - here]))
     found["chained"] = images.are_among(chained)
     found["identical"] = not join.within and images.are_among(others.digests)

@@ -15,7 +15,7 @@ import numpy as np
 from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.joined import groups_of, is_first
 from tasks.overlap.agreements import agreements
-from tasks.overlap.components import MOST, hanging, homes
+from tasks.overlap.components import MOST, components_of, homes
 from tasks.overlap.images import Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
@@ -104,7 +104,7 @@ def _homes(
     pairs: Pairs, one: Images, two: Images, line: Floats, within: bool
 ) -> tuple[tuple[RowNumbers, RowNumbers], RowNumbers, RowNumbers]:
     """Return components, the home component of each image of the first set, and its number of candidates there."""
-    components = hanging(pairs.where(are_duplicates(pairs, line, within)), one, two, within)
+    components = components_of(pairs.where(are_duplicates(pairs, line, within)), one, two, within)
     seen = pairs.seen_from(0, within)
     home = homes(seen, components)
     return components, home, np.bincount(seen.first[components[1][seen.second] == home[seen.first]], minlength=len(one))

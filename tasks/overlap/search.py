@@ -137,14 +137,14 @@ def near_pairs(
     else:
         stream = complete_pairs(first.patterns, second.patterns, join.percent)
 
-    def measured() -> Iterator[Pairs]:
+    def near() -> Iterator[Pairs]:
         for i, j, shared in stream:
             found = similarity(first.patterns.counts[i], second.patterns.counts[j], shared, first.patterns.length)
             differ = (first.digests[i] != second.digests[j]).any(axis=1)  # identical images are not near-duplicates
             pairs = Pairs(first.numbers[i], second.numbers[j], found).where(differ)
             yield pairs.where(~but(pairs)) if but else pairs
 
-    return gathered(measured(), lambda pairs: _kept(join, pairs))
+    return gathered(near(), lambda pairs: _kept(join, pairs))
 
 
 def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts | None:

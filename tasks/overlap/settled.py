@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Floats, Mask
 from tasks.overlap.agreements import similarity_of
-from tasks.overlap.components import hanging, matches_of
+from tasks.overlap.components import components_of, matches_of
 from tasks.overlap.images import NOTHING, Images
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
@@ -86,7 +86,7 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     """Search glyphs that a decision separates again, without the judged pairs: not all of their pairs were kept."""
     told, images = _told_apart(join.both, decisions), join.both
     if join.within:  # only a forest is kept, so any pair of a component may replace a pair judged different
-        component, _ = hanging(pairs, *images, within=True)
+        component, _ = components_of(pairs, *images, within=True)
         told = (np.isin(component, component[told[0]]),) * 2
 
     def are_different(found: Pairs) -> Mask:
@@ -102,7 +102,7 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
 def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) -> Pairs:
     """Align photographs that a decision separates with their component, which may be connected without that pair."""
     duplicates = pairs.where(are_duplicates(pairs.seen_from(join.searched), line, join.within))
-    components, parts = hanging(duplicates, *join.both, join.within), []
+    components, parts = components_of(duplicates, *join.both, join.within), []
     for side, told in enumerate(_told_apart(join.both, decisions)[: 1 if join.within else 2]):
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])
