@@ -7,17 +7,17 @@ the bit counts of eight parts of each pattern. The bits of the rest are compared
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 import numpy as np
 
 from tasks.arrays import RowNumbers
 from tasks.kernel import compiled
 from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared
+from tasks.threads import THREADS, several_threads
 
 ROWS, COLUMNS = 1024, 4096  # patterns of each side of a tile: up to 100 MB, if all pairs are near-duplicates
 STRIP = 64  # rows of a tile for numpy to compare at a time
-THREADS = 2  # for tiles
 AFFORDABLE = 6e11  # nanoseconds for comparing all pairs: ten minutes of one core
 PAIR, BY_NUMPY = 1.5, 20.0  # nanoseconds of one core for a pair that bit counts allow, with the kernel and without
 FOUND = 100.0  # the same for a near-duplicate
@@ -44,7 +44,7 @@ def complete_pairs(first: Patterns, second: Patterns, percent: int) -> Iterator[
             pairs = tile.result()
             yield pairs._replace(first=numbers[pairs.first], second=others[pairs.second])
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    with several_threads() as pool:
         for rows, columns in _tiles(one, two, percent):
             searching = pool.submit(_close, one[rows], two[columns], need)
             waiting.append((orders[0][rows], orders[1][columns], searching))
