@@ -127,11 +127,16 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
     print(f"removed {removed}: {done.bytes / 1e6:,.1f} MB", file=sys.stderr)
 
 
-def list_segments(name: p.Named, *, workspace: p.Workspace = None) -> None:
-    """List the segments of a reference: what became of each batch, and why segments were dropped."""
-    from tasks.records.references import find_reference
+def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None) -> None:
+    """List the references, or the segments of one: what became of each batch, and why segments were dropped."""
+    from tasks.records.references import FOLDER, find_reference
 
-    for one in find_reference(workspace_at(workspace), name).segments:
+    space = workspace_at(workspace)
+    if name is None:
+        for known in at(space / FOLDER).folders() if at(space / FOLDER).exists() else []:
+            print(f"{known}  {counted(find_reference(space, known).rows, 'image')}")
+        return
+    for one in find_reference(space, name).segments:
         dropped = f"; dropped: {one.dropped}" if one.dropped else ""
         print(f"{one.id}  {one.added}  {counted(one.prints.rows, 'image')} from {one.arrived.in_short}{dropped}")
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from flows.arrivals import arrivals
-from flows.command.keeping import drop, verify_reference
+from flows.command.keeping import drop, list_segments, verify_reference
 from tasks.errors import DataError, GateError, UsageError
 from tasks.records.references import Arrived, Reference, commit, read_reference
 from tasks.records.spec_searching import ArrivalsSpec
@@ -314,6 +314,17 @@ def test_a_batch_is_compared_again_if_its_reference_changes_before_it_is_accepte
         assert by_result(rows)["known"] == ["a/56.png", "a/57.png"]
         found = [(one.prints.rows, one.dropped) for one in reference.segments]
         assert found == [(24, "withdrawn"), (4, None), (6, None)]
+
+
+def test_references_are_listed_with_their_images(
+    small: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list_segments(workspace=tmp_path / "nothing")
+    assert not capsys.readouterr().out
+    list_segments(workspace=small["workspace"])
+    assert capsys.readouterr().out == "known  24 images\n"
+    list_segments("known", workspace=small["workspace"])
+    assert capsys.readouterr().out.endswith("base: 24 new\n")
 
 
 def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], tmp_path: Path) -> None:
