@@ -71,8 +71,9 @@ def named_if_dead() -> Iterator[None]:
         if not isinstance(error, TransportError) and answers():
             raise
         address = get_current_settings().api.url
-        where = f"at {address} " if temporary.stays(address) else ""
-        raise ServerError(f"Prefect's server {where}does not answer; start it and run the command again.") from error
+        where, other = (f"at {address} ", f", or unset {temporary.ADDRESS},") if temporary.stays(address) else ("", "")
+        said = f"Prefect's server {where}does not answer; start it{other} and run the command again."
+        raise ServerError(said) from error
 
 
 def answers() -> bool:

@@ -212,7 +212,7 @@ def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str,
     from flows.pipeline import audit
 
     dead = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
-    said = "Prefect's server at http://127.0.0.1:9/api does not answer; start it and run"
+    said = "Prefect's server at http://127.0.0.1:9/api does not answer; start it, or unset PREFECT_API_URL, and run"
     with temporary_settings(dead), pytest.raises(ServerError, match=said):
         audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
 
