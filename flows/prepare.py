@@ -16,10 +16,12 @@ from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
 from tasks.sources.layout import check_classes, differences
 from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
+from tasks.splits.group_names import names_of_groups
 from tasks.splits.tasks import draw_splits
 from tasks.storage import Place, at
 from tasks.storage.decisions import NAME
 from tasks.storage.disk import require_space
+from tasks.storage.image_files import read_ids
 from tasks.vocabulary import Role
 
 AnySpec = TypeVar("AnySpec", bound=SourceSpec)
@@ -72,7 +74,10 @@ def load_archives(spec: AnySpec, indexed: Indexed) -> tuple[AnySpec, LoadedSourc
     shards, fingerprints = again_in_one(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
     require_images(archives, shards, place)
     decided = decisions_of(spec, fingerprints)
-    return spec, LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)
+    loaded = LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)
+    if by := getattr(spec, "group_by", None):  # groups that no image has are refused before the long work
+        names_of_groups(read_ids(place / shard.images for shard in shards), by, loaded, place)
+    return spec, loaded
 
 
 def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Decided | None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
+from flows import pipeline
 from tasks.classes.camera import taken
 from tasks.errors import DataError, GateError, UndecidedError, UsageError
 from tasks.presenting.words import Numbers, sentences
@@ -124,6 +125,15 @@ def test_a_pattern_without_a_match_and_a_gate_without_groups_are_refused(
         AuditSpec.of(root=recorded, max_shared_groups=0)
     with pytest.raises(UsageError, match=r"group_by \( is not a valid regular expression"):
         AuditSpec.of(root=recorded, group_by="(")
+
+
+def test_a_pattern_without_a_match_is_refused_before_images_are_compared(
+    prefect_server: None, recorded: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="--group-by patient: no path of an image matches"):
+        pipeline.audit(root=recorded, group_by="patient", workspace=tmp_path)
+    assert (tmp_path / "stages/fingerprints").exists()
+    assert not (tmp_path / "stages/overlap").exists()
 
 
 def test_the_gate_counts_shared_rows_of_the_worst_split_and_fails_without_rows(tracked: Report) -> None:
