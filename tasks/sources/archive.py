@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
 from tasks.errors import DataError
+from tasks.formats import format_of
 from tasks.sources.headers import BLOCK, Window
 from tasks.sources.pages import count_of
 
@@ -83,9 +84,11 @@ def _next_member(
         with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", pax_headers=known) as tar:
             return tar.next(), tar.offset, dict(tar.pax_headers)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # the last three from odd numbers
-        file.seek(0)
+        start = read_at(file, 0, BLOCK)
+        if format_of(start):
+            raise DataError(f"{called} is an image; name the folder of the images.") from error
         raise DataError(
-            f"{called} is not a readable tar archive ({error}); it starts with {file.read(16)!r}; "
+            f"{called} is not a readable tar archive ({error}); it starts with {start[:16]!r}; "
             "docs/data.md has all forms that are read."
         ) from error
 

@@ -3,13 +3,14 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tasks.errors import DataError
 from tasks.sources import archive, packed
 from tasks.sources.archive import Entry
 from tasks.storage.place import Place
-from tests.build import read_entries, write_tar
+from tests.build import png, read_entries, write_tar
 
 MEMBERS = {f"root/A/{i}.png": bytes([i]) * (i * 37) for i in range(40)}
 
@@ -133,6 +134,9 @@ def test_what_is_no_tar_is_named(tmp_path: Path) -> None:
     starts = r"page\.tar\.gz is not a readable tar archive .*it starts with b'<html>not found<'"
     with pytest.raises(DataError, match=starts):
         names(tmp_path / "page.tar.gz")
+    (tmp_path / "a.png").write_bytes(png(np.zeros((28, 28), np.uint8)))
+    with pytest.raises(DataError, match=r"a\.png is an image; name the folder of the images"):
+        names(tmp_path / "a.png")
 
 
 def test_links_and_devices_are_entries_without_bytes(tmp_path: Path) -> None:
