@@ -76,8 +76,8 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
         raise UsageError(f"train, validation and test add up to {rows - left:,} rows, but there are {rows:,} images.")
     parts = sum(part for part, size in zip(PARTS, asked, strict=True) if size is None)
     sizes = [left * part // parts if size is None else size for part, size in zip(PARTS, asked, strict=True)]
-    if asked[0] is None:
-        sizes[0] += left - sum(size for size, given in zip(sizes, asked, strict=True) if given is None)
+    if None in asked:
+        sizes[asked.index(None)] += rows - sum(sizes)
     if any(size != 0 and not found for size, found in zip(asked, sizes, strict=True)):
         raise UsageError(f"{rows:,} images are too few for these splits; name another source, or other sizes.")
     return sizes

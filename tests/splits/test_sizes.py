@@ -57,6 +57,7 @@ def test_a_split_that_would_have_no_rows_is_refused_unless_none_are_asked_for() 
     with pytest.raises(UsageError, match="13 images are too few for these splits"):
         sizes_of_splits(SplitSpec(source="set", test=5), 13)
     assert sizes_of_splits(SplitSpec(source="set", test=5, validation=0), 13) == [8, 0, 5]
+    assert sizes_of_splits(SplitSpec(source="set", train=6), 11) == [6, 3, 2], "no row is left over"
 
 
 def test_a_group_larger_than_the_smallest_split_is_named() -> None:
