@@ -80,14 +80,18 @@ def render(template: str, **given: Any) -> str:
 
 
 def as_html(report: Report, page: str) -> str:
-    """Return the answer, some duplicates, and the tables of rows and overlap, for a notebook.
+    """Return the answer, the next steps, some duplicates, and the tables of rows and overlap, for a notebook.
 
     `page` is the address of the page. Raises `DataError` if a table of the run is damaged or gone.
     """
     numbers, pictures = Numbers(report), build_gallery(run_at(report.run), report)[0][:PICTURES]
-    tables, said = summary.tables_of(numbers)[:SHORT], _marked(str(escape(answer(numbers))))
+    tables, said = summary.tables_of(numbers)[:SHORT], [answer(numbers), *sentences(numbers, "next_steps")]
     return ENVIRONMENT.get_template("result.html.jinja").render(
-        answer=said, pictures=pictures, tables=tables, where=report.where, page=page
+        said=[_marked(str(escape(one))) for one in said],
+        pictures=pictures,
+        tables=tables,
+        where=report.where,
+        page=page,
     )
 
 

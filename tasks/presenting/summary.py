@@ -159,8 +159,9 @@ def tables_of(
 
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
-    parts = [f"## {' '.join(sentences(numbers, 'headline'))}"]
+    said = sentences(numbers, "qualifications") + sentences(numbers, "next_steps")
+    parts = [f"## {' '.join(sentences(numbers, 'in_short'))}", "\n".join(f"- {sentence}" for sentence in said)]
     for title, rows in tables_of(numbers):
         lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
         parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
-    return "\n\n".join([*parts, "\n".join(f"- {sentence}" for sentence in facts(numbers))]) + "\n"
+    return "\n\n".join([*parts, "\n".join(f"- {one}" for one in facts(numbers) if one not in said)]) + "\n"

@@ -126,8 +126,8 @@ def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
 
 
 def answer(numbers: Numbers) -> str:
-    """Return the answer in a few sentences, with the effect on accuracy."""
-    return " ".join([*sentences(numbers, "headline"), *sentences(numbers, "effect")])
+    """Return the answer in a few sentences, with its qualifications and the effect on accuracy."""
+    return " ".join([*sentences(numbers, "in_short"), *sentences(numbers, "qualifications")])
 
 
 def facts(numbers: Numbers) -> list[str]:
@@ -136,7 +136,7 @@ def facts(numbers: Numbers) -> list[str]:
 
 
 def sentences(numbers: Numbers, macro: str) -> list[str]:
-    """Return the sentences of a macro of words.jinja: headline, effect, in_short, counts, ...."""
+    """Return the sentences of a macro of words.jinja: in_short, qualifications, counts, ...."""
     report, untold = numbers.report, defaultdict[tuple[str, int], list[Conclusion]](list)
     for one in report.conclusions:
         if one.reason is not None:

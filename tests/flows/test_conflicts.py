@@ -71,9 +71,9 @@ def test_of_duplicates_with_different_labels_dedupe_removes_neither(alone: Repor
 
 def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
     said = "20 pairs of duplicates have different labels: one label of a pair is wrong, unless its images are "
-    said += f"look-alikes; `cleansplit review {alone.run.name}` shows them. "
-    said += "1 of the 61 images is a duplicate of one that stays"
-    assert f"## {said}" in (alone.run / "README.md").read_text()
+    text = (alone.run / "README.md").read_text()
+    assert f"\n\n- {said}look-alikes.\n" in text
+    assert f"\n- Decide the doubtful pairs: `cleansplit review {alone.run.name}`\n" in text
     page = (alone.run / "report.html").read_text()
     assert f"<code><bdi>cleansplit review {alone.run.name}</bdi></code>" in page
     kinds = re.findall('data-kinds="([^"]*)"', page)
@@ -147,7 +147,9 @@ def test_between_splits_the_evaluated_side_goes_and_both_are_to_be_reviewed(tmp_
     assert told(before, "review") == dict.fromkeys(["b/exact.png", "a/near.png", "a/04.png", "b/07.png"], "conflict")
     listed = (before.run / "remove" / "test.txt").read_text().splitlines()
     assert sorted(line.split("/")[-1] for line in listed) == ["exact.png", "near.png", "same.png"]
-    assert (before.run / "README.md").read_text().partition("## ")[2].startswith("2 pairs of duplicates have different")
+    assert (
+        (before.run / "README.md").read_text().partition("\n\n- ")[2].startswith("2 pairs of duplicates have different")
+    )
     file = decide(before, "train/a/04.png", "test/b/exact.png", "b")
     after = audit(**given, decisions=file, workspace=tmp_path / "w")
     assert told(after, "relabel") == {"a/04.png": "conflict"}

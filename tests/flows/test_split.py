@@ -16,7 +16,7 @@ from flows.keeping import clean
 from flows.pipeline import cleansplit, evaluate, prepare, sanitize
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run
-from tasks.presenting.words import Numbers, sentences
+from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import LoadedSources, Report, between
 from tasks.reporting.read import read_findings
 from tasks.splits.tasks import draw_grouped
@@ -122,10 +122,11 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert f"1nn has an accuracy of {100 * random.accuracy:.1f} % on a random test set, and of " in said
     assert f"{100 * grouped.accuracy:.1f} % on this one; softmax has " in said, "one sentence has all models"
     rare = replace(report, drawing=replace(drawing, random_twins=0, random_shared=0))
-    assert "A random split would leak: " in " ".join(sentences(Numbers(report), "headline"))
-    assert "would leak" not in " ".join(sentences(Numbers(rare), "headline"))
+    said = f"In a random split, {drawing.random_twins} of {drawing.random_test} test images would have a duplicate in"
+    assert f"{said} train, and {drawing.random_shared} share a group with another split." in answer(Numbers(report))
+    assert "In a random split, 0 of " in answer(Numbers(rare))
     text = (report.run / "README.md").read_text()
-    assert "No image has a duplicate in another split: none of the 180 groups is divided between splits." in text
+    assert "None of the 180 groups is divided between splits." in text
 
 
 def rows_of_claims(report: Report) -> set[int]:
