@@ -14,7 +14,6 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-import pooch
 import requests
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
@@ -48,12 +47,17 @@ def download_published(file: PublishedFile, folder: Place) -> Place:
 
     Raises `SourceUnavailableError` when no mirror can be reached, `DataError` when none has the published file.
     """
-    problems: list[DataError] = []
+    target, problems = folder / file.name, list[DataError]()
+    if at(target).is_file() and at(target).sha256() == file.sha256:
+        return target
+    disk.make_folder(folder)
     for mirror in file.mirrors:
         try:
-            return _retrieve(mirror + file.name, f"sha256:{file.sha256}", folder, file.name)
+            building.put(target, partial(_fetch_published, mirror + file.name, file.sha256))
         except DataError as error:
             problems.append(error)
+        else:
+            return target
     raise next((problem for problem in problems if isinstance(problem, SourceUnavailableError)), problems[0])
 
 
@@ -74,12 +78,18 @@ def download(url: str, folder: Place) -> Place:
     if known and at(target).exists():  # without validators the copy may be outdated
         return target
     disk.make_folder(folder)
-    building.put(target, partial(_retrieve_archive, url))
+    building.put(target, partial(_fetch_archive, url))
     return target
 
 
-def _retrieve_archive(url: str, part: Place) -> None:
-    _retrieve(url, None, part.parent, part.last)
+def _fetch_published(url: str, sha256: str, part: Place) -> None:
+    _fetch(url, part)
+    if at(part).sha256() != sha256:
+        raise DataError(f"{public_name(url)} is not the published file: its sha256 differs.")
+
+
+def _fetch_archive(url: str, part: Place) -> None:
+    _fetch(url, part)
     if not (packing_of(part) or is_zip(part) or tarfile.is_tarfile(at(part).local()) or is_parquet(part)):
         start = at(part).read_bytes(16)
         raise DataError(
@@ -87,39 +97,28 @@ def _retrieve_archive(url: str, part: Place) -> None:
         )
 
 
-def _retrieve(url: str, known_hash: str | None, folder: Place, name: str) -> Place:
-    pooch.get_logger().setLevel("WARNING")
-    try:
-        pooch.retrieve(url, known_hash, fname=name, path=at(folder).local(), downloader=_fetch)
-        return folder / name
-    except requests.HTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        kind = SourceUnavailableError if status in MAY_HEAL else DataError
-        raise kind(f"{public_name(url)} answered with status {status}; check the address or try again later.") from None
-    except (requests.RequestException, HTTPError):
-        raise SourceUnavailableError(f"{public_name(url)} could not be fetched completely; try again later.") from None
-    except ValueError as error:
-        raise DataError(f"{public_name(url)} is not the published file: its sha256 differs.") from error
-
-
-def _fetch(url: str, target: str, _pooch: object) -> None:
-    """Write the body of an address, as a downloader of pooch; a compressed body is stored as it arrives."""
+def _fetch(url: str, part: Place) -> None:
+    """Write the body of an address to a new file; a compressed body is stored as it arrives."""
 
     def write(transfer: Transfer) -> None:
         with answered("GET", url) as answer:
-            answer.raise_for_status()
+            if not answer.ok:
+                kind = SourceUnavailableError if answer.status_code in MAY_HEAL else DataError
+                status = f"answered with status {answer.status_code}; check the address or try again later."
+                raise kind(f"{public_name(url)} {status}")
             stated = answer.headers.get("Content-Length", "")
             length = int(stated) if stated.isdecimal() else None
-            file = Place.of(target)
-            disk.remove(file)  # pooch made it readable only for its owner
             shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())
-            with shown, disk.writing(file) as out:
+            with shown, disk.writing(part) as out:
                 while piece := answer.raw.read1(1 << 20):  # the bytes that arrived, without waiting for more
                     transfer.add(len(piece))
                     out.write(piece)
                     shown.update(len(piece))
 
-    within_limits(url, write)
+    try:
+        within_limits(url, write)
+    except (requests.RequestException, HTTPError):
+        raise SourceUnavailableError(f"{public_name(url)} could not be fetched completely; try again later.") from None
 
 
 class Transfer:

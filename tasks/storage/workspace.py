@@ -19,7 +19,7 @@ from tasks.storage.leases import lease
 RUN_MANIFEST = "run.json"
 # Besides drafts.
 LEFTOVERS = (
-    "downloads/tmp*", "downloads/.*", ".latest.*", ".*.part", ".probe", ".gone.*", ".review.*", "references/*/.*.part"
+    "downloads/.*", "downloads/*/.*", ".latest.*", ".*.part", ".probe", ".gone.*", ".review.*", "references/*/.*.part"
 )  # fmt: skip
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
