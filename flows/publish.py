@@ -15,7 +15,7 @@ from tasks.addresses import is_url
 from tasks.errors import DataError
 from tasks.presenting.changes import problem_table, problems_of, what_changed
 from tasks.presenting.gallery import uri_of
-from tasks.presenting.summary import accuracy_rows, band_rows, group_rows, overlap_rows, to_markdown
+from tasks.presenting.summary import tables_of, to_markdown
 from tasks.presenting.words import Numbers, sentences, title_of
 from tasks.records import Findings, Report
 from tasks.records.naming import name_of
@@ -28,6 +28,7 @@ from tasks.storage import Place, at, disk, stages, tables
 from tasks.storage.workspace import run_at
 
 REMOVED_SHOWN = 200
+TABLES = ("similarity", "overlap", "groups", "removed", "accuracy")
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
 REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # address at which a web server shows the workspace's folder of runs
 REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
@@ -89,15 +90,10 @@ def show(report: Report, about: str) -> None:
     if shown and shown.description == described:
         return
     removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
-    for kind, rows, description in (
-        ("similarity", band_rows(numbers), "Best matches by similarity"),
-        ("overlap", overlap_rows(numbers), "Rows with a duplicate in another split"),
-        ("groups", group_rows(numbers), "Groups of duplicates inside each split"),
-        ("removed", removed, f"The first {REMOVED_SHOWN} rows of removed.parquet"),
-        ("accuracy", accuracy_rows(numbers), "Accuracy on test rows, 95 % intervals"),
-    ):
-        if rows:
-            artifacts.create_table_artifact(rows, key=named(kind), description=description)
+    every = tables_of(numbers) | {"removed": (f"The first {REMOVED_SHOWN} rows of removed.parquet", removed)}
+    for kind, (title, rows) in every.items():
+        if kind in TABLES and rows:
+            artifacts.create_table_artifact(rows, key=named(kind), description=title)
     for name in PICTURES:
         if at(picture := run / "figures" / f"{name}.png").exists():
             artifacts.create_image_artifact(uri_of(at(picture).read_bytes()), named(name), title_of(name))

@@ -10,8 +10,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from tasks.presenting import summary
 from tasks.presenting.gallery import build_gallery, uri_of
+from tasks.presenting.summary import TableRows, tables_of
 from tasks.presenting.words import ENVIRONMENTS, Numbers, answer, sentences, text_of, title_of
 from tasks.records import REASONS, Report
 from tasks.storage import Place, at, tables
@@ -25,16 +25,6 @@ MOST = {"members": 100, "refused": 300, "qualifications": 3}  # rows of tables, 
 SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 SAID = ("outcome", "in_short", "qualifications", "next_steps", "verdicts", "why", "findings")
-TABLES = {  # of the page
-    "splits": summary.split_rows,
-    "overlap": summary.overlap_rows,
-    "claims": summary.claim_rows,
-    "groups": summary.group_rows,
-    "bands": summary.band_rows,
-    "judged": summary.judged_rows,
-    "accuracy": summary.accuracy_rows,
-    "effects": summary.effect_rows,
-}
 
 
 def build_page(
@@ -56,7 +46,7 @@ def build_page(
         report=report,
         numbers=numbers,
         said={macro: [*map(_marked, sentences(numbers, macro))] for macro in SAID},
-        tables={name: _cells(rows_of(numbers)) for name, rows_of in TABLES.items()},
+        tables={name: (title, _cells(rows)) for name, (title, rows) in tables_of(numbers).items()},
         reasons=REASONS,
         unlabelled=UNLABELLED,
         text_of=text_of,
@@ -85,7 +75,7 @@ def as_html(report: Report, page: str) -> str:
     `page` is the address of the page. Raises `DataError` if a table of the run is damaged or gone.
     """
     numbers, pictures = Numbers(report), build_gallery(run_at(report.run), report)[0][:PICTURES]
-    tables, said = summary.tables_of(numbers)[:SHORT], [answer(numbers), *sentences(numbers, "next_steps")]
+    tables, said = [*tables_of(numbers).values()][:SHORT], [answer(numbers), *sentences(numbers, "next_steps")]
     return ENVIRONMENT.get_template("result.html.jinja").render(
         said=[_marked(str(escape(one))) for one in said],
         pictures=pictures,
@@ -108,7 +98,7 @@ def _marked(sentence: str) -> Markup:
     return Markup(re.sub("`([^`]+)`", r"<code><bdi>\1</bdi></code>", sentence))  # noqa: S704
 
 
-def _cells(rows: summary.TableRows) -> list[dict[str, Markup]]:
+def _cells(rows: TableRows) -> list[dict[str, Markup]]:
     """Return rows with escaped words; numbers are HTML already."""
     return [{name: Markup(cell) if "<data" in cell else escape(cell) for name, cell in row.items()} for row in rows]  # noqa: S704
 

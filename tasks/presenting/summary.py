@@ -21,6 +21,8 @@ COMPARISONS: dict[Comparison, str] = {
     "on_other_rows": "on other rows",
     "effect_of_twins": "effect of the duplicates",
 }
+OVERLAP = "Overlap: rows with a duplicate in another split; conflicts have one with another label"
+CLAIMS = "Accuracy on test rows in percent by how splits are drawn, with 95 % intervals: one training each"
 DIFFERENCES = "Differences of accuracy in points, each with 95 % intervals, not corrected for multiple comparisons"
 WAYS = {"random": "random", "random_sanitized": "random, sanitized", "grouped": "grouped"}  # of drawing
 BAND = {  # columns of the best matches of searched rows, and of matches without a leak
@@ -29,6 +31,7 @@ BAND = {  # columns of the best matches of searched rows, and of matches without
 }  # fmt: skip
 GROUPS = ("rows", "groups", "exact", "near", "largest", "undecided", "chains", "conflicts")  # columns
 TableRows = list[dict[str, str]]
+Tables = dict[str, tuple[str, TableRows]]  # with their titles
 
 
 def split_rows(numbers: Numbers) -> TableRows:
@@ -141,27 +144,27 @@ def _counts(numbers: Numbers, pair: PairOverlap) -> dict[str, str]:
 
 def tables_of(
     numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS), comparisons: Sequence[Comparison] = tuple(COMPARISONS)
-) -> list[tuple[str, TableRows]]:
-    """Return the tables of a report with their titles: first rows and overlap, or of a single set its groups."""
+) -> Tables:
+    """Return the tables of a report that have rows: first rows and overlap, or of a single set its groups."""
     alone = numbers.report.alone
-    tables = [
-        ("Rows", [] if alone else split_rows(numbers)),
-        ("Overlap", [] if alone else overlap_rows(numbers)),
-        ("Groups of duplicates" if alone else "Groups of duplicates inside each split", group_rows(numbers)),
-        ("Best matches that are not identical, by similarity", band_rows(numbers)),
-        ("Pairs that people looked at, by similarity", judged_rows(numbers)),
-        ("Accuracy in percent by how splits are drawn, with 95 % intervals: one training each", claim_rows(numbers)),
-        ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, subsets)),
-        (DIFFERENCES, effect_rows(numbers, comparisons)),
-    ]
-    return [table for table in tables if table[1]]
+    tables = {
+        "splits": ("Rows of each split", [] if alone else split_rows(numbers)),
+        "overlap": (OVERLAP, [] if alone else overlap_rows(numbers)),
+        "groups": (f"Groups of duplicates inside {'the set' if alone else 'each split'}", group_rows(numbers)),
+        "similarity": ("Best matches that are not identical, by similarity", band_rows(numbers)),
+        "judged": ("Pairs that people looked at, by similarity", judged_rows(numbers)),
+        "claims": (CLAIMS, claim_rows(numbers)),
+        "accuracy": ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, subsets)),
+        "effects": (DIFFERENCES, effect_rows(numbers, comparisons)),
+    }
+    return {name: table for name, table in tables.items() if table[1]}
 
 
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
     said = sentences(numbers, "qualifications") + sentences(numbers, "next_steps")
     parts = [f"## {' '.join(sentences(numbers, 'in_short'))}", "\n".join(f"- {sentence}" for sentence in said)]
-    for title, rows in tables_of(numbers):
+    for title, rows in tables_of(numbers).values():
         lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]
         parts.append(f"### {title}\n\n" + "\n".join(f"| {line} |" for line in lines))
     return "\n\n".join([*parts, "\n".join(f"- {one}" for one in facts(numbers) if one not in said)]) + "\n"

@@ -70,7 +70,7 @@ def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
 def print_tables(report: Report, console: Console) -> None:
     """Print rows, overlap and accuracy in tables, and all that was found in sentences."""
     numbers = Numbers(report)
-    for title, rows in summary.tables_of(numbers, ("raw", "near", "removed"), SHOWN):
+    for title, rows in summary.tables_of(numbers, ("raw", "near", "removed"), SHOWN).values():
         console.print(table_of(title, rows))
     for sentence in facts(numbers):
         console.print(sentence, **AS_IS)
@@ -80,7 +80,7 @@ def as_text(report: Report) -> str:
     """Return the answer and the tables of rows and overlap, to print."""
     console = Console(file=io.StringIO(), width=WIDTH, force_jupyter=False, force_terminal=False)
     numbers = Numbers(report)
-    for title, rows in summary.tables_of(numbers)[:SHORT]:
+    for title, rows in [*summary.tables_of(numbers).values()][:SHORT]:
         console.print(table_of(title, rows))
     console.print(answer(numbers), highlight=False, markup=False)
     console.print(report.where, **AS_IS)

@@ -130,7 +130,7 @@ def test_a_script_sees_one_line_and_prints_what_it_says_itself(example: subproce
     assert all(re.match(r"audit: [a-z' ]+", part) for part in shown)
     assert len(shown) > 5
     first, *_, last = example.stdout.decode().splitlines()
-    assert first == "Rows", "nothing comes before the tables"
+    assert first == "Rows of each split", "nothing comes before the tables"
     assert Path(last, "report.json").is_file()
 
 
