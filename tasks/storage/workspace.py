@@ -18,9 +18,7 @@ from tasks.storage.leases import lease
 
 RUN_MANIFEST = "run.json"
 # Besides drafts.
-LEFTOVERS = (
-    "downloads/.*", "downloads/*/.*", ".latest.*", ".*.part", ".probe", ".gone.*", ".review.*", "references/*/.*.part"
-)  # fmt: skip
+LEFTOVERS = ("downloads/.*", "downloads/*/.*", ".*.part", ".probe", ".gone.*", ".review.*", "references/*/.*.part")
 SHARED = "CLEANSPLIT_SHARED_WORKSPACE"  # allows a workspace that every user can write
 _held: list[Place] = []
 DOWNLOADS = "downloads"
