@@ -18,15 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect.logging import disable_run_logger
-
 from tasks.errors import CleanSplitError
 from tasks.records.spec import RunSpec
-from tasks.reporting.tasks import publish_report
-from tasks.splits.tasks import draw_splits
-from tasks.storage.workspace import in_use
+from tests import plain
 from tests.build import Gray, glyphs, members_of, noise, png, write_tar
-from tests.plain import load, measure, record_of, train
 
 CRASHED = 137
 
@@ -55,11 +50,8 @@ def small_spec(sources: dict[str, str], workspace: Path) -> RunSpec:
 
 
 def run(spec: RunSpec) -> None:
-    """Do a run as the flows do, one task after another."""
-    with disable_run_logger(), in_use(spec.place):
-        spec, loaded = load(spec)
-        found = measure(spec, record_of(draw_splits.fn(spec, loaded.shards, spec.place)), loaded)
-        record_of(publish_report.fn(train(spec, found), {}, spec.place))
+    """Do a run, one task after another."""
+    plain.run(**vars(spec))
 
 
 @dataclass(frozen=True)
