@@ -4,7 +4,6 @@
 like Python 3, we write text and let the reader encode it. See pickletools in the standard library.
 """
 
-import json
 import pickle
 import struct
 import zipfile
@@ -25,7 +24,7 @@ from tasks.errors import UsageError
 from tasks.exporting.originals import BATCH_BYTES, BATCH_ROWS, Originals, cut
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import iterate_images, read_ids, read_labels, shape_of
-from tasks.storage.images import normalize
+from tasks.storage.images import for_datasets, normalize
 from tasks.vocabulary import Format, SplitName
 
 Files = dict[SplitName, list[Place]]
@@ -140,7 +139,8 @@ def write_encoded(
     if groups is not None:
         of_ids = groups.take(pc.index_in(ids, value_set=groups["id"].combine_chunks()))
         own = of_ids.drop_columns(["id", "split"]).to_pylist()
-    columns = schema(classes, [*own[0]] if own else [])
+    more = dict.fromkeys(own[0] if own else (), pa.int64())
+    columns = for_datasets({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **more}, classes)
     rows = (
         {"id": one.id, "image": {"bytes": one.data, "path": one.id.split("/", 1)[1]}, "label": label, **numbers}
         for one, label, numbers in zip(originals.read(parts), read_labels(parts).tolist(), own, strict=True)
@@ -151,18 +151,6 @@ def write_encoded(
         with tables.writer(target, columns, compression="none") as writer:
             for first, last in cut(sizes[start:end], BATCH_BYTES, BATCH_ROWS):
                 writer.write_table(pa.Table.from_pylist(list(islice(rows, last - first)), schema=columns))
-
-
-def schema(classes: Sequence[str], more: Sequence[str]) -> pa.Schema:
-    """Return the schema with the metadata of `datasets` for images and classes; `more` names columns of integers."""
-    features = {
-        "id": {"dtype": "string", "_type": "Value"},
-        "image": {"_type": "Image"},
-        "label": {"names": list(classes), "_type": "ClassLabel"},
-    }
-    features |= {name: {"dtype": "int64", "_type": "Value"} for name in more}
-    columns = pa.schema({"id": pa.string(), "image": IMAGE, "label": pa.int64(), **dict.fromkeys(more, pa.int64())})
-    return columns.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
 def card_header(folders: Mapping[str, Mapping[SplitName, str]]) -> list[str]:

@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -97,20 +97,27 @@ def schema(side: int, classes: Sequence[str] | None = None) -> pa.Schema:
     """Return the schema of shards and splits: ``id``, ``class_name``, ``label``, ``pixels``.
 
     Without `classes` it is that of a shard, whose pixels are side x side bytes. With them it is that of a split, whose
-    pixels are float32 [side, side], and it carries the metadata that `datasets` reads.
+    pixels are float32 [side, side].
     """
     columns = {"id": pa.string(), "class_name": pa.string(), "label": pa.int64()}
     if classes is None:
         return pa.schema(columns | {"pixels": pa.binary(side * side)})
-    pixels = pa.list_(pa.list_(pa.float32(), side), side)
-    text, value = {"dtype": "string", "_type": "Value"}, {"dtype": "float32", "_type": "Value"}
-    features = {
-        "id": text,
-        "class_name": text,
-        "label": {"names": list(classes), "_type": "ClassLabel"},
-        "pixels": {"feature": {"feature": value, "length": side, "_type": "List"}, "length": side, "_type": "List"},
-    }
-    return pa.schema(columns | {"pixels": pixels}, {"huggingface": json.dumps({"info": {"features": features}})})
+    return for_datasets(columns | {"pixels": pa.list_(pa.list_(pa.float32(), side), side)}, classes)
+
+
+def for_datasets(columns: Mapping[str, pa.DataType], classes: Sequence[str]) -> pa.Schema:
+    """Return a schema with the metadata that `datasets` reads; ``label`` is the number of a class."""
+    features = {name: _feature(kind) for name, kind in columns.items()}
+    features["label"] = {"names": list(classes), "_type": "ClassLabel"}
+    return pa.schema(columns, {"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(kind: pa.DataType) -> dict[str, Any]:
+    if pa.types.is_fixed_size_list(kind):
+        return {"feature": _feature(kind.value_type), "length": kind.list_size, "_type": "List"}
+    if pa.types.is_struct(kind):  # of bytes and path
+        return {"_type": "Image"}
+    return {"dtype": {"float": "float32"}.get(str(kind), str(kind)), "_type": "Value"}
 
 
 def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
