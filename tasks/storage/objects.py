@@ -28,7 +28,7 @@ class Read(NamedTuple):
     mark: str
 
 
-class Listed(NamedTuple):
+class Stored(NamedTuple):
     """An object below a place: its relative name, its size in bytes, and the store's time of writing."""
 
     name: str
@@ -92,13 +92,13 @@ def listed_in(place: Place) -> tuple[list[str], list[str]]:
     return folders, objects
 
 
-def below(place: Place) -> Iterator[Listed]:
+def below(place: Place) -> Iterator[Stored]:
     """Yield all objects below a folder."""
     with _opened(place) as (store, key):
         cut = len(key) + 1 if key else 0
         for piece in store.list(key or None):
             for entry in piece:
-                yield Listed(entry["path"][cut:], entry["size"], entry["last_modified"])
+                yield Stored(entry["path"][cut:], entry["size"], entry["last_modified"])
 
 
 def delete(places: list[Place]) -> None:
