@@ -89,7 +89,7 @@ def judged_rows(numbers: Numbers) -> TableRows:
     ]
 
 
-def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> TableRows:
+def accuracy_rows(numbers: Numbers, subsets: Sequence[str]) -> TableRows:
     """Return accuracy on test rows in percent with 95 % intervals, one row per model and training size."""
     seed, where = numbers.report.spec.settings().get("seed"), {f"test_{name}": SUBSETS[name] for name in subsets}
     scores = [score for score in numbers.report.scores if score.arm == "with_twins" and score.seed == seed]
@@ -97,7 +97,7 @@ def accuracy_rows(numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS)) -> 
     return _by_model(numbers, found, "accuracy", where.values(), "-")
 
 
-def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison] = tuple(COMPARISONS)) -> TableRows:
+def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison]) -> TableRows:
     """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
     columns = {name: COMPARISONS[name] for name in comparisons}
     found = [(columns[one.comparison], one) for one in numbers.report.effects if one.comparison in columns]
