@@ -50,9 +50,9 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     """Return which of the found pairs of a join are duplicates; `chained` are digests, uint8 (n, 16)."""
     if decisions and not join.view.on_pixels:
         pairs = _searched_again(join, pairs, decisions)
-    line, in_doubt = lines_of(matches_of(join, pairs, chained), verdict, join.view)
+    line, unsure = lines_of(matches_of(join, pairs, chained), verdict, join.view)
+    similar = np.minimum(line, unsure)
     if join.view.on_pixels:
-        similar = np.where(in_doubt, np.minimum(line, join.view.similar), line)
         pairs = with_more(join, pairs, similar, FURTHER, one_first=True)
         if decisions:
             pairs = _laid_again(join, pairs, similar, decisions)
@@ -63,8 +63,7 @@ def settle(join: Join, pairs: Pairs, verdict: Verdict, chained: Bits, decisions:
     duplicate, judged = confirmed(join, pairs, line, decisions, asked)
     pairs = pairs._replace(similarity=np.abs(pairs.similarity))
     ends = pairs.seen_from(join.searched)
-    open_ended = in_doubt[ends.first] | in_doubt[ends.second] if join.within else in_doubt[ends.first]
-    alike = are_duplicates(ends, line, join.within) | (open_ended & (pairs.similarity >= join.view.similar))
+    alike = are_duplicates(ends, similar, join.within)
     return Settled(pairs, duplicate, judged, alike & ~duplicate, line, decisions, asked)
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from scipy.special import betainc
 
 from tasks.arrays import Floats
-from tasks.records.verdict import PRECISION
 from tasks.registration.views import LOWEST
 
 HALF_UNIT = 0.5
@@ -61,11 +60,11 @@ def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
     return float(_extrapolated(here, rate, end - uppers)[bounding].min())
 
 
-def own_percent(rows: Floats, pool: Floats) -> int | None:
-    """Return the lowest percent whose matches have the required predicted precision, or None."""
+def lowest(matches: Floats, rows: Floats, pool: Floats, precision: float) -> int | None:
+    """Return the lowest percent whose matches have a predicted precision, or None; `matches` are some of the rows."""
     for percent in range(FIRST, LAST + 1):
-        count, wrong = int((rows >= percent / 100).sum()), look_alikes(rows, pool, percent)
-        if count and wrong is not None and 1 - wrong / count >= PRECISION:
+        count, wrong = int((matches >= percent / 100).sum()), look_alikes(rows, pool, percent)
+        if count and wrong is not None and 1 - wrong / count >= precision:
             return percent
     return None
 

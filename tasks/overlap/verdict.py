@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from tasks.arrays import Floats, Mask
 from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
-from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, near_identical, own_percent
-from tasks.records.verdict import Band, Crowd, KindVerdict, Predicted, Verdict, Why
+from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, lowest, near_identical
+from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.views import LOWEST, View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
 NEVER = np.inf
+LIKELY = 0.5  # predicted precision of matches that are undecided, and not different
 
 
 def judge(
@@ -37,12 +38,12 @@ def judge(
     if certain and is_common(int((pairs >= certain).sum()), len(pairs)):
         certain = None
     if view.on_pixels:
-        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1))
+        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1), view.similar)
     else:
         kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
     own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
     threshold, why = _threshold(own, certain, pairs, view)
-    open_ended = any(kind.threshold is None for kind in kinds)
+    open_ended = any(kind.undecided is not None for kind in kinds)
     verdict = Verdict(
         threshold=asked or threshold,
         reason="asked" if asked else why,
@@ -63,29 +64,29 @@ def judge(
             for p, value in precision.items()
         ),
     )
-    line, undecided = lines_of(matches, verdict, view)
-    undecided &= (matches["best"] < line) & (matches["best"] >= view.similar) & ~matches["identical"]
+    line, unsure = lines_of(matches, verdict, view)
+    undecided = (matches["best"] < line) & (matches["best"] >= unsure) & ~matches["identical"]
     why_not = verdict.why_not if undecided.any() or verdict.why_not == "chance" else None
     return replace(verdict, unconfirmed=int(matches["rows"][undecided].sum()), why_not=why_not)
 
 
-def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Mask]:
-    """Return the lowest similarity of duplicates of each image, and whether it is undecided."""
-    line = np.full(len(matches), NEVER)
+def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Floats]:
+    """Return two lowest similarities of each image: of duplicates, and of undecided matches."""
+    line, unsure = np.full(len(matches), NEVER), np.full(len(matches), NEVER)
     if verdict.reason == "asked" or not view.on_pixels:
         line[:] = NEVER if verdict.threshold is None else verdict.threshold
-        return line, line == NEVER
+        return line, np.where(line == NEVER, view.similar, NEVER)
     for kind in verdict.kinds:
-        if kind.threshold is not None:
-            line[_is_of(kind.kind, matches["beyond"])] = kind.threshold
-    undecided, free = line == NEVER, ~matches["chained"]
+        own = _is_of(kind.kind, matches["beyond"])
+        line[own], unsure[own] = (NEVER if at is None else at for at in (kind.threshold, kind.undecided))
+    free = ~matches["chained"]
     if verdict.near_identical is not None:
         line[free] = np.minimum(line[free], verdict.near_identical)
-    return line, undecided
+    return line, unsure
 
 
 def _judge_kinds(
-    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range
+    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range, similar: float
 ) -> tuple[tuple[KindVerdict, ...], dict[int, float | None]]:
     """Return the verdict on each kind of image, and the predicted precision of all matches from each percent on."""
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
@@ -96,10 +97,12 @@ def _judge_kinds(
         own = _is_of(kind, left["beyond"])
         rows = left["best"][own & ~sure]
         pool = np.append(rows, best[_is_of(kind, beyond) & (best < at_once)])
-        percent = own_percent(rows, pool)
-        if percent and is_common(int((random >= percent / 100).sum()), len(random)):
-            percent = None
-        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), None if percent is None else percent / 100))
+        threshold = _unless_common(lowest(rows, rows, pool, PRECISION), random)
+        below = rows if threshold is None else rows[rows < threshold]
+        unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
+        if threshold is None:
+            unsure = min(unsure or NEVER, similar)
+        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
             known[p] |= wrong is not None
@@ -113,6 +116,12 @@ def _judge_kinds(
             last = max(last or 0.0, min((right[p] + of_sure) / count, 1.0))
         precision[p] = last
     return tuple(kinds), precision
+
+
+def _unless_common(percent: int | None, random: Floats) -> float | None:
+    """Return a percent as a similarity, unless more than 1 % of random pairs reach it."""
+    similarity = (percent or 0) / 100
+    return None if not percent or is_common(int((random >= similarity).sum()), len(random)) else similarity
 
 
 def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:

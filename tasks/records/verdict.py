@@ -75,12 +75,14 @@ class Predicted:
 class KindVerdict:
     """The lowest agreement of duplicates for one kind of image; None if duplicates cannot be distinguished.
 
-    An image in a crowd has several look-alikes; if one kind has few images, both are judged together.
+    An image in a crowd has several look-alikes; if one kind has few images, both are judged together. `undecided` is
+    the lowest agreement of undecided matches, None if all below the threshold are different.
     """
 
     kind: Crowd
     rows: Count
     threshold: Annotated[float | None, shown("similarity", 0, 1)]
+    undecided: Annotated[float | None, shown("similarity", 0, 1)] = None
 
 
 @dataclass(frozen=True, config=STRICT)

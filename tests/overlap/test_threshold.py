@@ -7,9 +7,15 @@ from scipy.spatial import cKDTree
 from tasks.arrays import Floats
 from tasks.overlap.components import beyond_copies, look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import is_common, look_alikes, near_identical, own_percent
+from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identical
+from tasks.overlap.verdict import LIKELY
+from tasks.records.verdict import PRECISION
 
 DRAWS, BASELINE = 100, 500
+
+
+def own_percent(rows: Floats, pool: Floats) -> int | None:
+    return lowest(rows, rows, pool, PRECISION)
 
 
 def best_look_alikes(rng: np.random.Generator, rows: int, centre: float, rate: float) -> Floats:
@@ -26,6 +32,20 @@ def test_where_there_are_no_copies_a_threshold_is_seldom_claimed(rate: float, ro
         found = best_look_alikes(rng, rows, centre, rate)
         claimed += own_percent(found, np.append(found, best_look_alikes(rng, BASELINE, centre, rate))) is not None
     assert claimed <= 0.05 * DRAWS
+
+
+@pytest.mark.parametrize("rows", [100, 600, 2000])
+@pytest.mark.parametrize("rate", [3, 5, 8, 12])
+def test_where_there_are_no_copies_few_rows_are_in_doubt_and_seldom_any(rate: float, rows: int) -> None:
+    rng, doubted = np.random.default_rng(0), []
+    for draw in range(DRAWS):
+        centre = (0.4, 0.7, 1.0, 1.3)[draw % 4]
+        found = best_look_alikes(rng, rows, centre, rate)
+        pool = np.append(found, best_look_alikes(rng, BASELINE, centre, rate))
+        percent = lowest(found, found, pool, LIKELY)
+        doubted.append(0 if percent is None else (found >= percent / 100).mean())
+    assert np.count_nonzero(doubted) <= 0.25 * DRAWS
+    assert np.mean(doubted) <= 0.01
 
 
 @pytest.mark.parametrize(("centre", "rate"), [(0.2, 6), (0.2, 8), (0.4, 8)])

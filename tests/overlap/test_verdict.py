@@ -72,6 +72,19 @@ def test_look_alikes_alone_are_undecided_and_near_identical_ones_are_duplicates(
     assert "undecided" in found.warning
 
 
+@pytest.mark.parametrize("above", [0, 40])
+def test_more_matches_than_look_alikes_explain_are_undecided_below_a_threshold_or_without_one(above: int) -> None:
+    alike, weak = look_alikes(400, 0, centre=0.5), np.linspace(0.87, 0.93, 60)
+    found = of_pictures(np.concatenate([alike, weak, copies(above, 0.98)]), 400)
+    (kind,) = found.kinds
+    assert kind.undecided is not None
+    assert kind.undecided <= 0.89
+    assert found.why_not == "alike"
+    assert found.unconfirmed >= 40
+    without = of_pictures(np.append(alike, copies(above, 0.98)), 400)
+    assert without.unconfirmed <= 2
+
+
 def test_where_nothing_is_alike_nothing_is_in_doubt() -> None:
     found = of_pictures(np.full(1000, 0.4))
     assert (found.why_not, found.warning, found.unconfirmed) == (None, "", 0)
