@@ -13,6 +13,7 @@ from unittest.mock import patch
 from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
+from prefect.states import Completed
 
 from flows import pipeline, publish
 from flows.engine import declare, progress
@@ -47,7 +48,7 @@ class Done:
 
 def _called(task: Task[..., Any], *arguments: Any, **named: Any) -> Done:
     ended: Any = task.fn(*arguments, **named)
-    return Done(ended, id(ended))
+    return Done(ended if isinstance(ended, State) else Completed(data=ended), id(ended))
 
 
 def _inside(function: Callable[[], Any], **_options: Any) -> Callable[[], object]:

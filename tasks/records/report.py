@@ -96,9 +96,9 @@ class Report:
 
     @property
     def incomparable(self) -> tuple[row.WithinSplit, ...]:
-        """The splits of the answer with too many images that cannot be compared."""
+        """The splits of the answer with images that cannot be compared."""
         own = ("train",) if self.alone else self.evaluated
-        return tuple(of for of in self.within if of.split in own and of.incomparable)
+        return tuple(of for of in self.within if of.split in own and of.blank)
 
     @property
     def scored(self) -> SplitName:

@@ -103,11 +103,6 @@ class WithinSplit:
     one_colour: Count
     blank: Count
 
-    @property
-    def incomparable(self) -> bool:
-        """Whether more than 1 % of the images cannot be compared."""
-        return self.blank > 0.01 * self.rows
-
 
 @dataclass(frozen=True, config=STRICT)
 class SplitGroups:

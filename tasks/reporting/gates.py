@@ -47,6 +47,7 @@ def enforce_gates(report: Report) -> None:
 def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
     """Return the error about a batch with too many files that are not read, or too many images that are not new."""
     images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
+    open_ended = undecided + arrived.blank
     others = {"max_quarantine": arrived.unreadable, "max_ignored": arrived.ignored}
     for name, most in ((name, spec.settings()[name]) for name in others):
         if most is not None and (share := others[name] / (images + sum(others.values()))) > most:
@@ -56,7 +57,7 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
             return GateError(f"{arrived.in_short}; {more}; quarantine.parquet names each, and {accept}")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
-    if found + (undecided if spec.undecided == "fail" else 0) <= limit * images:
+    if found + (open_ended if spec.undecided == "fail" else 0) <= limit * images:
         return None
     said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images"
     undecided_only = UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from flows.arrivals import arrivals
 from flows.command.keeping import drop, list_segments, verify_reference
-from tasks.errors import DataError, GateError, UsageError
+from tasks.errors import DataError, GateError, UndecidedError, UsageError
 from tasks.records.references import Arrived, Reference, commit, read_reference
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.reporting.gates import failed_gate
@@ -283,6 +283,9 @@ def test_new_images_that_can_not_be_compared_are_counted(small: dict[str, Any], 
     said = r"batch: 1 new, 1 known \(1 without a usable fingerprint\); --max-duplicates"
     with pytest.raises(GateError, match=said):
         arrivals(source=batch, max_duplicates=0.2, **small)
+    new = batch_of(tmp_path / "new", {}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
+    with pytest.raises(UndecidedError, match=r"new: 1 new \(1 without a usable fingerprint\)"):
+        arrivals(source=new, max_duplicates=0, **small)
     page = (Path(arrivals(source=batch, **small)) / PAGE).read_text()
     assert "1 of the 2 images has no usable fingerprint, so only identical copies are found." in page
 

@@ -124,6 +124,15 @@ def test_undecided_images_and_others_that_can_not_be_compared_count_together(aud
         assert (gate.name, gate.value is None, gate.passed) == ("max_overlap", not passed, passed)
 
 
+def test_a_single_image_that_can_not_be_compared_passes_no_gate_on_any_duplicate(audited: Report) -> None:
+    assert isinstance(audited.spec, AuditSpec)
+    pairs = tuple(replace(pair, exact=0, near=0, undecided=0) for pair in audited.overlap)
+    within = tuple(replace(of, blank=1 if of.split == "test" else 0) for of in audited.within)
+    for limit, passed in ((0.0, False), (0.5, True)):
+        spec = replace(audited.spec, max_overlap=limit)
+        assert measure_gates(replace(audited, spec=spec, overlap=pairs, within=within))[-1].passed == passed
+
+
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
     ways = ((pair, int((pair.rows_of, pair.found_in) == ("test", "train"))) for pair in audited.overlap)
