@@ -1,11 +1,12 @@
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.words import Numbers, answer, facts, sentences
 from tasks.records import Report
+from tasks.records.verdict import KindVerdict
 from tasks.vocabulary import Unmeasured
 
 
@@ -76,3 +77,25 @@ def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
     said = " ".join(sentences(Numbers(replace(run, effects=lost)), "verdicts"))
     assert "+9.00 (+7.00 to +11.00) on the others" in said
     assert "The loss on the other images is due to what else the removed images contained." in said
+
+
+def why(report: Report, **changes: Any) -> str:
+    """Return why pairs are duplicates, for a verdict with these changes."""
+    kinds = (KindVerdict("alone", 40, None), KindVerdict("crowd", 50, 0.93))
+    verdict = replace(report.verdict, reason="own", near_identical=0.99, kinds=kinds, threshold=0.93)
+    return " ".join(sentences(Numbers(replace(report, verdict=replace(verdict, **changes))), "why"))
+
+
+def test_near_identical_images_are_not_always_duplicates(audited: Report) -> None:
+    said = "with an agreement of 0.9900 or higher, are duplicates, unless they have little texture or form a chain."
+    assert said in why(audited)
+
+
+def test_thresholds_and_tables_say_whether_near_identical_pairs_count(audited: Report) -> None:
+    others = "a predicted precision of 0.95 among the pairs that near-identity does not decide."
+    assert f"For 40 images with few look-alikes, no agreement has {others}" in why(audited)
+    assert f"0.93 or higher are duplicates: the lowest threshold with {others}" in why(audited)
+    assert "In tables, in the chart and beside pairs it includes near-identical pairs." in why(audited)
+    without = why(audited, near_identical=None)
+    assert "no agreement has a predicted precision of 0.95. For 50" in without
+    assert "includes near-identical" not in without
