@@ -122,8 +122,10 @@ def test_random_splits_of_the_same_sizes_leak_and_the_report_says_how_much(repor
     assert f"1nn has an accuracy of {100 * random.accuracy:.1f} % on a random test set, and of " in said
     assert f"{100 * grouped.accuracy:.1f} % on this one; softmax has " in said, "one sentence has all models"
     rare = replace(report, drawing=replace(drawing, random_twins=0, random_shared=0))
-    said = f"In a random split, {drawing.random_twins} of {drawing.random_test} test images would have a duplicate in"
-    assert f"{said} train, and {drawing.random_shared} share a group with another split." in answer(Numbers(report))
+    said = f"In a random split, {drawing.random_twins} of {drawing.random_test} test images would have a known"
+    assert f"{said} duplicate in train, and {drawing.random_shared} share a group with another split." in answer(
+        Numbers(report)
+    )
     assert "In a random split, 0 of " in answer(Numbers(rare))
     text = (report.run / "README.md").read_text()
     assert "None of the 180 groups is divided between splits." in text

@@ -34,7 +34,7 @@ def test_a_command_ends_in_ten_lines_with_the_answer_first_and_the_next_command_
     assert lines[1:4] == [
         f"duplicates  {leak.either} of 120 test images",
         "undecided   0",
-        f"left        {run.sanitized.near.test} of 120 test images, without a duplicate in train or validation",
+        f"left        {run.sanitized.near.test} of 120 test images, without a known duplicate in train or validation",
     ]
     assert lines[4].startswith("2 pairs of duplicates have different labels")
     assert lines[-2:] == ["report      /runs/1/report.html", "next        cleansplit review"]
