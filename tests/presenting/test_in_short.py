@@ -6,7 +6,7 @@ import pytest
 
 from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import Report
-from tasks.records.rows import PairOverlap, SharedRows, SplitGroups, VariantCount
+from tasks.records.rows import LabelConflicts, PairOverlap, SharedRows, SplitGroups, VariantCount
 from tasks.records.spec import AuditSpec, DedupeSpec
 from tasks.vocabulary import SplitName
 
@@ -69,6 +69,15 @@ def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run
     assert first.startswith("4 pairs of duplicates have different labels")
     assert second.startswith("2 more images are undecided")
     assert last == sentences(Numbers(run), "effect")[-1]
+
+
+def test_label_conflicts_inside_a_split_are_said_to_be_there(run: Report) -> None:
+    conflicts, alike = LabelConflicts(1, 1), SplitGroups("train", 120, "all pairs", conflicts=1)
+    apart = tuple(replace(pair, cross_class=0) for pair in with_counts(run, {}).overlap)
+    found = replace(run, overlap=apart, duplicates=(alike,), label_conflicts=conflicts)
+    assert "1 pair of duplicates inside train has different labels: one label of " in answer(Numbers(found))
+    across = replace(found, overlap=(replace(apart[0], cross_class=1), *apart[1:]))
+    assert "1 pair of duplicates has different labels" in answer(Numbers(across))
 
 
 @pytest.mark.parametrize(
