@@ -51,6 +51,7 @@ def arrivals(spec: ArrivalsSpec) -> str:
         folder = spec.place / (arrived.folder or references[0].folder)
         tell(arrived, spec.against[0], folder)
         if failed := failed_gate(spec, arrived):
+            failed.report = str(folder)
             raise failed
         if arrived.then and arrived.rows.get("new") and not spec.accept:
             say(f"next        {then}")

@@ -47,7 +47,7 @@ class StoppedError(CleanSplitError):
 
 
 class GateError(CleanSplitError):
-    """A limit of the user was exceeded; the error carries the report, which has been written."""
+    """A limit of the user was exceeded; the error carries the report, or the folder of a batch, that was written."""
 
     exit_code = 4
 

@@ -35,7 +35,9 @@ def show(flow: Callable[..., Any], spec: Spec, verbose: bool = False) -> None:
         with progress.visible():
             found = flow(**given)
     except GateError as error:
-        if error.report:  # not of a batch, which has none
+        if isinstance(error.report, str):  # the folder of a batch
+            print(error.report)
+        elif error.report:
             _print_report(error.report, spec, verbose)
         raise
     if isinstance(found, Report | Benchmarks):

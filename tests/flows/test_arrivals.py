@@ -273,6 +273,9 @@ def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: 
     with pytest.raises(GateError, match=r"batch: 3 new, 1 known; --max-duplicates 0\.2 requires more new images\.$"):
         arrivals(source=batch, max_duplicates=0.2, accept=True, **small)
     assert reference_in(small).rows == 24, "a batch that fails its gate is not accepted"
+    where = ("--against", "known", "--workspace", str(small["workspace"]))
+    told = here("arrivals", batch, *where, "--max-duplicates", "0.2")
+    assert (told.returncode, told.stdout) == (4, f"{arrivals(source=batch, **small)}\n"), "as after an audit"
     arrivals(source=batch, max_duplicates=0.25, **small)
     with pytest.raises(UsageError, match="none has no images; run `cleansplit reference add none SOURCE`"):
         arrivals(source=batch, **small | {"against": ("none",)})
