@@ -49,8 +49,8 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
     why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {len(shares)}, sizes: {len(sizes)})"
     why = why if shares else "none of the sampled images can be read"
-    of_user = spec.view != "auto"
-    why = f"view {chosen} as asked for: {why}" if of_user else f"view {chosen}, since {why}; --view sets another"
+    given = spec.view != "auto"  # by the user, or by a reference
+    why = f"view {chosen}; {why}" if given else f"view {chosen}, since {why}; --view sets another"
     return done((reading, why), why)
 
 

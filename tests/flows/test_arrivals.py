@@ -276,6 +276,7 @@ def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: 
     where = ("--against", "known", "--workspace", str(small["workspace"]))
     told = here("arrivals", batch, *where, "--max-duplicates", "0.2")
     assert (told.returncode, told.stdout) == (4, f"{arrivals(source=batch, **small)}\n"), "as after an audit"
+    assert "view ink; " in told.stderr, "the view is that of the reference, and nobody asked for it"
     arrivals(source=batch, max_duplicates=0.25, **small)
     with pytest.raises(UsageError, match="none has no images; run `cleansplit reference add none SOURCE`"):
         arrivals(source=batch, **small | {"against": ("none",)})
