@@ -106,7 +106,7 @@ def require_images(archives: Sequence[Archive], shards: Sequence[Shard], workspa
         told = ", ".join(f"{count:,} as {reason}" for reason, count in reasons)
         first = refused.filter(pc.equal(refused["reason"], reasons[0][0])).slice(0, 1).to_pylist()[0]
         name = path_of(first["class_name"], first["member"]) + (f" ({first['detail']})" if first["detail"] else "")
-        said = f"no image of {archive.role} {archive.name} can be read: left out are {told}."
+        said = f"no image of {archive.role} {archive.name} can be read; left out: {told}."
         raise DataError(f"{said} Look at {name}, or name another source.")
 
 

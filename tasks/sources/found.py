@@ -18,7 +18,7 @@ from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
 from tasks.storage import Place, disk
-from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName
+from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName, counted
 
 AUDIT, DEDUPE = "cleansplit audit", "cleansplit dedupe"
 Layout = tuple[str, str] | None  # description of a source, and a command
@@ -61,11 +61,11 @@ class Held:
 
     def described(self) -> str:
         """Return the number of images, and the count of each of the first folders unless the images are flat."""
-        total = f"{self.images.total():,} images"
+        total = counted(self.images.total(), "image")
         if set(self.images) <= {"", UNLABELLED}:
             return total
-        counted = [f"{name or 'no folder'} ({self.counts[name]:,})" for name in self.children[:NAMED]]
-        return f"{total} in {some([*counted, *self.children[NAMED:]])}"
+        shares = [f"{name or 'no folder'} ({self.counts[name]:,})" for name in self.children[:NAMED]]
+        return f"{total} in {some([*shares, *self.children[NAMED:]])}"
 
     def without_images(self) -> str:
         """Return the counts of the files by ending, and of the other members by kind."""
@@ -123,7 +123,8 @@ def _links(held: Held) -> Layout:
         return None
     targets = [str(disk.resolved(Place(held.source.location) / path).parent) for path in links]
     command = f"{held.reads} {held.path('')} --follow-links {quote(posixpath.commonpath(targets))}"
-    return f"has {len(links):,} links that lead out of it", command
+    lead = "leads" if len(links) == 1 else "lead"
+    return f"has {counted(len(links), 'link')} that {lead} out of it", command
 
 
 def _batches(held: Held) -> Layout:
@@ -145,7 +146,8 @@ def _archives(held: Held) -> Layout:
     splits = _by_split(patterns, posixpath.dirname)
     if held.images or len(patterns) != max(len(splits), 1):
         return None
-    what, named = f"holds {len(paths):,} archives such as {paths[0]}", {split_in(posixpath.basename(p)) for p in paths}
+    what = f"holds {counted(len(paths), 'archive')} such as {paths[0]}"
+    named = {split_in(posixpath.basename(path)) for path in paths}
     if splits:
         return what, held.audit(splits)
     reads = DEDUPE if held.reads == AUDIT and not {"train"} < named - {None} else held.reads

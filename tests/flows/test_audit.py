@@ -276,7 +276,7 @@ def test_a_source_of_which_nothing_can_be_read_is_refused_in_a_sentence(
     with pytest.raises(DataError) as caught:
         audit(**given, workspace=tmp_path / "w", max_quarantine=1)
     assert str(caught.value) == (
-        f"no image of {unreadable} {given[unreadable]} can be read: left out are 3 as cut_jpeg, 1 as not_image_name, "
+        f"no image of {unreadable} {given[unreadable]} can be read; left out: 3 as cut_jpeg, 1 as not_image_name, "
         "1 as not_image. Look at a/0.jpg (ends at byte 300), or name another source."
     )
 
@@ -295,7 +295,7 @@ def test_of_a_source_without_classes_the_example_is_named_by_its_own_path(prefec
     given: dict[str, Any] = {
         name: str(write_folder(tmp_path / name, of)) for name, of in {"train": good, "test": {"1.jpg": b"text"}}.items()
     }
-    with pytest.raises(DataError, match=r"left out are 1 as not_image\. Look at 1\.jpg"):
+    with pytest.raises(DataError, match=r"left out: 1 as not_image\. Look at 1\.jpg"):
         audit(**given, workspace=tmp_path / "w")
 
 

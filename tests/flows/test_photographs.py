@@ -120,7 +120,7 @@ def test_every_member_has_an_outcome(audited: Report) -> None:
     named = {row["member"]: row["reason"] for row in pq.read_table(audited.run / "quarantine.parquet").to_pylist()}
     assert named == {"cut.jpg": "cut_jpeg", "notes.txt": "not_image_name"}
     assert sum(row.mislabelled for row in audited.conservation) == 1
-    assert "1 have a wrong file extension and are read all the same" in (audited.run / "README.md").read_text()
+    assert "1 has a wrong file extension and is read all the same" in (audited.run / "README.md").read_text()
     assert "data/test" not in (audited.run / "paths" / "raw" / "test.txt").read_text()
 
 

@@ -71,6 +71,16 @@ def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run
     assert last == sentences(Numbers(run), "effect")[-1]
 
 
+def test_one_image_is_written_in_the_singular(run: Report) -> None:
+    doubtful = with_counts(run, {("test", "train"): (6, 1)})
+    assert "1 more image is undecided: it may be a duplicate or a look-alike." in answer(Numbers(doubtful))
+    none = with_counts(run, {})
+    overlap = tuple(replace(pair, rows=1) for pair in none.overlap)
+    single = Numbers(replace(none, overlap=overlap, rows=replace(none.rows, train=1)))
+    assert sentences(single, "counts")[0] == "duplicates  0 of 1 test image"
+    assert sentences(single, "in_short") == ["No duplicates of the 1 test image were found in train or validation."]
+
+
 def test_label_conflicts_inside_a_split_are_said_to_be_there(run: Report) -> None:
     conflicts, alike = LabelConflicts(1, 1), SplitGroups("train", 120, "all pairs", conflicts=1)
     apart = tuple(replace(pair, cross_class=0) for pair in with_counts(run, {}).overlap)

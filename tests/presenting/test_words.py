@@ -28,6 +28,17 @@ def test_what_else_was_found_is_said(run: Report) -> None:
     assert "Of 120 test images with a font in their names, 0 share it with train" in said
 
 
+def test_a_measurement_without_images_is_not_said(run: Report) -> None:
+    search = run.near_duplicates
+    measured: Any = search.recall_measured
+    for low, said in ((0, False), (1, True)):
+        none = replace(measured, true_at_floor=low, found_at_floor=low, true_at_threshold=0, found_at_threshold=0)
+        found = " ".join(facts(Numbers(replace(run, near_duplicates=replace(search, recall_measured=none)))))
+        assert ("of the 1 image with a near-duplicate." in found) is said
+        assert "of 0 " not in found.partition("MinHash")[2].partition(".")[0]
+        assert ("MinHash by itself" in found) is said
+
+
 def test_markdown_has_the_same_numbers(run: Report) -> None:
     numbers = Numbers(run)
     text = to_markdown(numbers)

@@ -266,6 +266,11 @@ def test_a_set_of_many_classes_is_described_at_once_by_its_first() -> None:
         splits_of(ROOT, listing)
 
 
+def test_a_set_of_one_image_is_described_in_the_singular() -> None:
+    with pytest.raises(UsageError, match=r"s holds 1 image in train \(1\), and no split but train"):
+        splits_of(ROOT, list_members([entry("train/1.png")], "s"))
+
+
 def test_an_image_beside_the_folders_of_splits_is_counted_once() -> None:
     entries = [entry(name) for name in ("preview.png", "train/a/1.png", "train/b/1.png", "test/a/1.png")]
     said = r"s holds 4 images in no folder \(1\), test \(1\), train \(2\); run `cleansplit audit --train s/train"
