@@ -17,7 +17,7 @@ from tasks.sources.layout import NAMED, common_root, is_metadata, some, split_fo
 from tasks.sources.listing import Listing
 from tasks.sources.manifest import ENDINGS
 from tasks.sources.numbered import split_in
-from tasks.storage import Place, disk
+from tasks.storage import Place, at, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, UNLABELLED, SplitName, counted
 
 AUDIT, DEDUPE = "cleansplit audit", "cleansplit dedupe"
@@ -169,8 +169,12 @@ def _class_first(held: Held) -> Layout:
 def _one_set(held: Held) -> Layout:
     if not held.images:
         return None
-    split = posixpath.basename(posixpath.commonpath(held.images))
-    others = f"no split but {split}" if split.lower() in SPLIT_FOLDERS else "no splits"
+    above, split = posixpath.split(posixpath.commonpath(held.images))
+    others = "no splits"
+    if split.lower() in SPLIT_FOLDERS:
+        beside = Place(held.source.location) / above
+        empty = [name for name in SPLIT_FOLDERS if name != split.lower() and at(beside / name).is_folder()]
+        others = f"no split but {split}" + (f", with no images in {some(empty)}" if empty else "")
     return f"holds {held.described()}, and {others}", f"{DEDUPE} {quote(held.source.name)}"
 
 

@@ -74,6 +74,11 @@ def only_train(folder: Path) -> tuple[str, ...]:
     return audit(folder, images("train/a", "train/b"))
 
 
+def empty_test(folder: Path) -> tuple[str, ...]:
+    (folder / "my data" / "test").mkdir(parents=True)
+    return only_train(folder)
+
+
 def one_set(folder: Path) -> tuple[str, ...]:
     return audit(folder, images("a", "b"))
 
@@ -111,6 +116,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "train_images": (named_otherwise, "my data holds 24 images in test_images (12), train_images (12); run", (12, 12)),
     "an archive of splits": (zipped, "train_images (6); unpack it into 'my data-unpacked'; run", (6, 6)),
     "only train": (only_train, "my data holds 12 images in train/a (6), train/b (6), and no split but train", 12),
+    "an empty split": (empty_test, "train/b (6), and no split but train, with no images in test; run `", 12),
     "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
