@@ -36,7 +36,8 @@ def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
     for split in SPLITS:
         ids = read_ids(files_of(run, "sanitized", split))
         steps += _steps(ids, originals.names(ids, "" if alone else split), originals, split)
-    check_names(step.name for step in steps)
+    from_disk = all(step.source and not step.source.in_bucket for step in steps)  # which tells their names apart
+    check_names((step.name for step in steps), cased=from_disk)
     return steps
 
 
@@ -48,7 +49,7 @@ def gone(run: Place, originals: Originals) -> list[Step]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")
     ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
-    check_names(names)
+    check_names(names, cased=True)  # on one file system, which tells them apart before and after
     steps = _steps(ids, names, originals)
     if shared := [step.name for step in steps if step.source is None]:
         raise UsageError(f"{shared[0]} is a page of a file, or a link to one, and cannot be moved; use --link.")

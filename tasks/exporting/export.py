@@ -133,17 +133,18 @@ def write_folder(files: Files, folder: Place, originals: Originals, linked: bool
     write_annotations(originals, written, folder)
 
 
-def check_names(names: Iterable[str]) -> None:
+def check_names(names: Iterable[str], cased: bool = False) -> None:
     """Raise `DataError` for the first path that leaves the folder or conflicts with another path.
 
-    `names` are paths below one folder, with ``/`` between their parts.
+    `names` are paths below one folder, with ``/`` between their parts; if `cased`, two may differ only in case.
     """
     files: dict[str, str] = {}
     folders: dict[str, str] = {}
     for name in names:
         if reason := _what_is_wrong(name):
             raise _refused(name, reason)
-        same = unicodedata.normalize("NFC", name).casefold()  # equal if some file system has one file for both
+        same = unicodedata.normalize("NFC", name)  # equal if some file system has one file for both
+        same = same if cased else same.casefold()
         if same in files:
             raise _refused(name, f"is the same file as {files[same]!r} on case-insensitive file systems")
         files[same] = name
@@ -168,4 +169,4 @@ def _what_is_wrong(name: str) -> str | None:
 
 
 def _refused(name: str, reason: str) -> DataError:
-    return DataError(f"the image {name!r} {reason}; use `cleansplit export --format parquet`.")
+    return DataError(f"the image {name!r} {reason}; rename it, or use `cleansplit export --format parquet`.")

@@ -22,6 +22,12 @@ def test_usual_names_are_names_of_files() -> None:
     check_names(GOOD)
 
 
+def test_where_case_tells_files_apart_names_may_differ_in_it_alone() -> None:
+    check_names([*GOOD, "a/A.png"], cased=True)
+    with pytest.raises(DataError, match=r"is the same file as .*; rename it, or use `cleansplit export"):
+        check_names([*GOOD, "a/a\u0308.png", "a/\u00e4.png"], cased=True)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

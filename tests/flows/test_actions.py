@@ -155,6 +155,24 @@ def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) 
     assert len(files_below(tmp_path / "clean")) == 20
 
 
+@pytest.mark.usefixtures("prefect_server")
+def test_names_that_differ_only_in_case_are_two_files_where_they_come_from_two(tmp_path: Path) -> None:
+    own = [png(image) for image in glyphs(20, seed=3)]
+    files = {f"a/{i:02d}.png": data for i, data in enumerate(own)}
+    files |= {f"a/{name}{case}.png": own[0] for name in "Xx" for case in ("", "2")} | {"a/y.png": own[1]}
+    noise = {f"a/{case}.png": png(glyphs(1, seed=seed)[0]) for case, seed in (("z", 4), ("Z", 5))}
+    source = write_folder(tmp_path / "set", files | noise)
+    if len(files_below(source)) < len(files | noise):
+        pytest.skip("this file system does not tell names by case")
+    run = str(dedupe(source=str(source), keep="first", workspace=tmp_path / "w").run)
+    for flag in ("link", "move"):
+        done = here("apply", run, f"--{flag}", str(tmp_path / flag), "--execute")
+        assert done.returncode == 0, done.stderr
+    assert {"a/z.png", "a/Z.png"} <= files_below(tmp_path / "link").keys()
+    assert {"a/x.png", "a/X2.png", "a/x2.png"} <= files_below(tmp_path / "move").keys()
+    assert files_below(source) | files_below(tmp_path / "move") == files | noise
+
+
 def test_what_would_lose_a_file_is_refused(pictures: Report, tmp_path: Path) -> None:
     run = ("apply", str(pictures.run), "--execute", "--move")
     assert "is inside the source test" in refused(here(*run, "test/data/test/gone"), 2)
