@@ -21,16 +21,15 @@ from tasks.vocabulary import Kind, ViewName, path_of
 
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224
-INK_FROM = 0.20  # median share of saturated pixels; notMNIST has 0.79, MNIST 0.68, Fashion-MNIST 0.10, photographs 0.00
+INK_FROM, LOW_FROM = 0.20, 0.10  # share of saturated pixels: the median, and of four of five images; see photos.md
 
 
 @stage_task("look at a sample of the images")
 def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> tuple[Reading, str]:
     """Decide how to read the members of all sources, and return the reason as a sentence.
 
-    Unless the spec names a view, they are compared by ink if the sampled images have one size and most are nearly black
-    and white. If most are also plain gray PNGs of the spec's side, the members are glyphs, which must pass a strict
-    gate; otherwise they are photographs, of any size and format.
+    The spec may name a view. If most of the images that are compared by ink are also plain gray PNGs of the spec's
+    side, the members are glyphs, which must pass a strict gate; otherwise they are photographs, of any size and format.
     """
     small_pngs, shares, sizes = 0, [], set()
     with guarded() as guard:
@@ -42,16 +41,25 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
                 sizes.add((image.width, image.height))
                 filtered_rows(data, spec.side)
                 small_pngs += 1
-    share = float(np.median(shares or [0.0]))
-    is_ink = share >= INK_FROM and len(sizes) <= 1
-    chosen: ViewName = spec.view if spec.view != "auto" else "ink" if is_ink else "photo"
+    ink, why = is_ink(shares, len(sizes))
+    chosen: ViewName = ("ink" if ink else "photo") if spec.view == "auto" else spec.view
     kind: Kind = "glyphs" if chosen == "ink" and small_pngs > len(shares) / 2 else "photographs"
     reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
-    why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {len(shares)}, sizes: {len(sizes)})"
-    why = why if shares else "none of the sampled images can be read"
     given = spec.view != "auto"  # by the user, or by a reference
     why = f"view {chosen}; {why}" if given else f"view {chosen}, since {why}; --view sets another"
     return done((reading, why), why)
+
+
+def is_ink(shares: Sequence[float], sizes: int) -> tuple[bool, str]:
+    """Return whether images are compared by ink, by their shares of saturated pixels and their sizes, and why.
+
+    The lowest fifth may have any share, as solid and thin glyphs do, so fewer photographs than that go unnoticed.
+    """
+    share, count = float(np.median(shares or [0.0])), len(shares)
+    why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {count}, sizes: {sizes})"
+    if share >= INK_FROM and sorted(shares)[count // 5] < LOW_FROM:
+        return False, f"more than a fifth of {count} sampled images are not nearly black and white"
+    return share >= INK_FROM and sizes == 1, why if shares else "none of the sampled images can be read"
 
 
 def saturated_share(gray: Gray) -> float:
