@@ -22,6 +22,7 @@ from tasks.vocabulary import Kind, ViewName, path_of
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224
 INK_FROM, LOW_FROM = 0.20, 0.10  # share of saturated pixels: the median, and of four of five images; see photos.md
+ONE_SIZE = 0.90  # least share of the images
 
 
 @stage_task("look at a sample of the images")
@@ -31,17 +32,17 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     The spec may name a view. If most of the images that are compared by ink are also plain gray PNGs of the spec's
     side, the members are glyphs, which must pass a strict gate; otherwise they are photographs, of any size and format.
     """
-    small_pngs, shares, sizes = 0, [], set()
+    small_pngs, shares, sizes = 0, [], []
     with guarded() as guard:
         count = SAMPLED // len(archives)
         for name, data in chain.from_iterable(_sample(archive, count, workspace) for archive in archives):
             with suppress(UnreadableError):
                 image = guard.read(data, spec.side, name=name)
                 shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
-                sizes.add((image.width, image.height))
+                sizes.append((image.width, image.height))
                 filtered_rows(data, spec.side)
                 small_pngs += 1
-    ink, why = is_ink(shares, len(sizes))
+    ink, why = is_ink(shares, sizes)
     chosen: ViewName = ("ink" if ink else "photo") if spec.view == "auto" else spec.view
     kind: Kind = "glyphs" if chosen == "ink" and small_pngs > len(shares) / 2 else "photographs"
     reading = Reading(kind, chosen, VIEWS[chosen].side or spec.side)
@@ -50,16 +51,18 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     return done((reading, why), why)
 
 
-def is_ink(shares: Sequence[float], sizes: int) -> tuple[bool, str]:
+def is_ink(shares: Sequence[float], sizes: Sequence[tuple[int, int]]) -> tuple[bool, str]:
     """Return whether images are compared by ink, by their shares of saturated pixels and their sizes, and why.
 
     The lowest fifth may have any share, as solid and thin glyphs do, so fewer photographs than that go unnoticed.
     """
     share, count = float(np.median(shares or [0.0])), len(shares)
-    why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {count}, sizes: {sizes})"
+    why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {count}, sizes: {len(set(sizes))})"
     if share >= INK_FROM and sorted(shares)[count // 5] < LOW_FROM:
         return False, f"more than a fifth of {count} sampled images are not nearly black and white"
-    return share >= INK_FROM and sizes == 1, why if shares else "none of the sampled images can be read"
+    if share >= INK_FROM and max(map(sizes.count, sizes)) < ONE_SIZE * count:
+        return False, f"fewer than {100 * ONE_SIZE:.0f} % of {count} sampled images have one size"
+    return share >= INK_FROM, why if shares else "none of the sampled images can be read"
 
 
 def saturated_share(gray: Gray) -> float:
