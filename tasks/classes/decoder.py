@@ -1,7 +1,7 @@
 """Decode one image of any of eleven formats to 8-bit gray or RGB, by one rule per mode.
 
     1, L                        gray
-    16-bit gray                 gray, rounded to 8 bits; identical only at 16 bits
+    16-bit gray                 gray, 8 bits from its lowest to its highest value; identical only at 16 bits
     P                           RGB
     RGB, YCbCr, CMYK            RGB
     16-bit RGB                  RGB, the higher bytes; identical only at 16 bits
@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 
 from tasks.arrays import Deep, Gray
 from tasks.classes.camera import taken
-from tasks.classes.deep import lower_bytes, parts_of, rounded
+from tasks.classes.deep import lower_bytes, parts_of, shown
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, Segment, coded_digest, frame_of, load_bare, load_jpeg, segments
@@ -191,7 +191,7 @@ def _by_pillow(data: bytes, form: str, parts: Sequence[Segment], reduced: bool, 
 
 def _converted(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        return Image.fromarray(rounded(np.asarray(image)))
+        return Image.fromarray(shown(np.asarray(image)))
     if image.mode in WITH_ALPHA or ("transparency" in image.info and image.mode in ("1", "L", "P", "RGB")):
         gray = image.mode in ("1", "L", "LA", "La")
         layer = image.convert("RGBA")

@@ -25,8 +25,16 @@ def lower_bytes(data: bytes, image: Any) -> Image.Image | None:
 
 def rounded(values: Deep) -> Gray:
     """Return values of 16 bits, uint16, as uint8 of the same shape."""
-    quotient, rest = np.divmod(values, np.uint16(257))
-    return (quotient + (rest > 128)).astype(np.uint8)
+    return (values // 257 + (values % 257 > 128)).astype(np.uint8)
+
+
+def shown(values: Deep) -> Gray:
+    """Return gray values as uint8 that reach from the lowest to the highest one; rounded if 8 bits hold them all."""
+    if not any((row % 257).any() for row in values):
+        return rounded(values)
+    low = values.min()
+    table = np.linspace(0, 255, int(values.max() - low) + 1).round().astype(np.uint8)
+    return np.stack([table[row - low] for row in values])  # whole, the indices would take 8 bytes each
 
 
 def parts_of(values: Deep) -> tuple[bytes, bytes]:

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from pillow_heif import register_heif_opener
 
 from tasks.classes.decoder import decode, photograph
+from tasks.classes.deep import rounded
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
 from tasks.classes.png import UnreadableError
 from tasks.formats import IMAGE_ENDINGS
@@ -82,6 +83,27 @@ def test_images_of_16_bits_are_identical_only_if_all_bits_are(form: str) -> None
     assert photograph(saved(Image.fromarray(dim), form), reduced=False, side=28).constant
     dim[5, 5] += 1
     assert not photograph(saved(Image.fromarray(dim), form), reduced=False, side=28).constant
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("start", "step"), [(0, 16), (29_000, 8), (65_535 - 255, 1)])
+def test_gray_of_16_bits_uses_all_levels_whatever_part_of_the_range_it_fills(form: str, start: int, step: int) -> None:
+    gray = np.asarray(scene(40, 30).convert("L")).astype(np.uint16)
+    low, high = gray.min(), gray.max()
+    seen = decode(saved(Image.fromarray(start + step * gray), form), reduced=False).pixels
+    assert np.array_equal(seen, np.round(np.interp(gray, [low, high], [0, 255])))
+    brighter = decode(saved(Image.fromarray(start // 2 + step // 2 * gray), form), reduced=False)
+    assert step == 1 or np.array_equal(seen, brighter.pixels)
+
+
+def test_gray_of_16_bits_that_fills_its_range_or_8_bits_is_rounded() -> None:
+    full = np.arange(65_536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(decode(saved(Image.fromarray(full), "PNG"), reduced=False).pixels, rounded(full))
+    held = np.full((30, 40), 100 * 257, np.uint16)
+    held[3:9, 4:20] = 150 * 257
+    assert np.array_equal(decode(saved(Image.fromarray(held), "PNG"), reduced=False).pixels, held // 257)
+    flat = np.full((30, 40), 29_000, np.uint16)
+    assert not decode(saved(Image.fromarray(flat), "PNG"), reduced=False).pixels.any()
 
 
 def test_what_is_transparent_is_white() -> None:
