@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +20,7 @@ from tasks.vocabulary import Kind, ViewName, path_of
 
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224
-INK_FROM, LOW_FROM = 0.20, 0.10  # share of saturated pixels: the median, and of four of five images; see photos.md
-ONE_SIZE = 0.90  # least share of the images
+INK_FROM, LOW_FROM, ONE_SIZE = 0.20, 0.10, 0.90  # saturated pixels: median, four of five images; images of one size
 
 
 @stage_task("look at a sample of the images")
@@ -34,14 +32,14 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
     """
     small_pngs, shares, sizes = 0, [], []
     with guarded() as guard:
-        count = SAMPLED // len(archives)
-        for name, data in chain.from_iterable(_sample(archive, count, workspace) for archive in archives):
-            with suppress(UnreadableError):
-                image = guard.read(data, spec.side, name=name)
-                shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
-                sizes.append((image.width, image.height))
-                filtered_rows(data, spec.side)
-                small_pngs += 1
+        for archive in archives:
+            for name, data in _sample(archive, SAMPLED // len(archives), workspace):
+                with suppress(UnreadableError):
+                    image = guard.read(data, spec.side, name=name)
+                    shares.append(saturated_share(np.frombuffer(image.gray, np.uint8)))
+                    sizes.append((image.width, image.height))
+                    filtered_rows(data, spec.side)
+                    small_pngs += 1
     ink, why = is_ink(shares, sizes)
     chosen: ViewName = ("ink" if ink else "photo") if spec.view == "auto" else spec.view
     kind: Kind = "glyphs" if chosen == "ink" and small_pngs > len(shares) / 2 else "photographs"
@@ -52,10 +50,7 @@ def detect(archives: Sequence[Archive], spec: SourceSpec, workspace: Place) -> t
 
 
 def is_ink(shares: Sequence[float], sizes: Sequence[tuple[int, int]]) -> tuple[bool, str]:
-    """Return whether images are compared by ink, by their shares of saturated pixels and their sizes, and why.
-
-    The lowest fifth may have any share, as solid and thin glyphs do, so fewer photographs than that go unnoticed.
-    """
+    """Return whether images are compared by ink, by their shares of saturated pixels and their sizes, and why."""
     share, count = float(np.median(shares or [0.0])), len(shares)
     why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {count}, sizes: {len(set(sizes))})"
     if share >= INK_FROM and sorted(shares)[count // 5] < LOW_FROM:
@@ -74,10 +69,8 @@ def saturated_share(gray: Gray) -> float:
     >>> saturated_share(np.array([[0, 0, 255, 130]], np.uint8)), saturated_share(np.zeros((2, 2), np.uint8))
     (0.5, 0.0)
     """
-    light = gray > INK_ABOVE
-    if light.all() or not light.any():
-        return 0.0
-    return float(min((gray[light] > WHITE).mean(), (gray[~light] < BLACK).mean()))
+    light, dark = gray[gray > INK_ABOVE], gray[gray <= INK_ABOVE]
+    return float(min((light > WHITE).mean(), (dark < BLACK).mean())) if light.size and dark.size else 0.0
 
 
 def _sample(archive: Archive, count: int, workspace: Place) -> Iterator[tuple[str, bytes]]:
