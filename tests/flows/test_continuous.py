@@ -75,7 +75,23 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert run(ARGUMENTS="--root 'our data/' --max-overlap 0.05") == (4, annotated), "the paths have one slash"
     assert run() == (4, annotated)
     assert "Nothing changed since" in summary.read_text().rpartition("## cleansplit")[2], "of the same sources"
+    write_folder(tmp_path / "other", {"a/copy.png": png(own[2]), "a/new.png": png(glyphs(1, seed=5)[0])})
+    code, annotated = run(ARGUMENTS="--train 'our data/train' --test 'our data/test' --test other --max-overlap 0.05")
+    assert (code, len(annotated)) == (4, len(set(annotated)))
+    assert f"::error file={leak},{title}::identical to our data/train/b/1.png" in annotated, "of every benchmark"
+    assert f"::error file=other/a/copy.png,{title}::identical to our data/train/a/2.png" in annotated
     assert run(ARGUMENTS="--root 'our data' --max-overlap '0.5") == (1, []), "an unclosed quote must not pass a gate"
+
+
+def test_annotations_that_fail_leave_the_exit_code_to_the_audit(tmp_path: Path) -> None:
+    (programs := tmp_path / "cleansplit" / "bin").mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "cleansplit").write_text("#!/bin/sh\necho nowhere\n")
+    (programs / "cleansplit").chmod(0o755)
+    names = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT")
+    given = {name: str(tmp_path / name) for name in names} | {"ARGUMENTS": "", "WORKSPACE": "w"}
+    environment = os.environ | given | {"RUNNER_TEMP": str(tmp_path)}
+    assert subprocess.run(shell_of(step("Audit")), cwd=tmp_path, env=environment, check=False).returncode == 0
 
 
 def test_the_action_takes_no_code_from_what_is_checked_out(tmp_path: Path) -> None:
