@@ -10,6 +10,7 @@ import cyclopts
 from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
 
+from flows.engine.declare import named_if_dead
 from tasks.errors import CleanSplitError, ServerError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,13 +33,15 @@ def run(*arguments: str) -> None:
 
 
 def require_server() -> None:
-    """Raise `UsageError` for a temporary server, and `ServerError` for one that does not answer."""
+    """Raise `UsageError` for a temporary server, and `ServerError` for one that does not answer us."""
     address = get_current_settings().api.url
     if not address:
         raise UsageError("name the server in PREFECT_API_URL, for instance http://localhost:4200/api.")
     with get_client(sync_client=True) as client:
         if (reason := client.api_healthcheck()) is not None:
             raise ServerError(f"Prefect's server at {address} does not answer ({reason}); start it, or name another.")
+        with named_if_dead():
+            client.api_version()  # its health needs no password
 
 
 def wait_for(process: subprocess.Popen[bytes], is_up: Callable[[], bool], problem: str) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast, get_args
 
-from httpx import TransportError
+from httpx import HTTPStatusError, TransportError, codes
 from prefect import Flow, tags
 from prefect.client.orchestration import get_client
 from prefect.context import TagsContext
@@ -62,12 +62,14 @@ class OurFlow(Flow[P, R]):
 
 @contextmanager
 def named_if_dead() -> Iterator[None]:
-    """Raise `ServerError` when the block fails because the server does not answer."""
+    """Raise `ServerError` when the block fails because the server does not answer, or asks for a password."""
     try:
         yield
     except CleanSplitError:
         raise
     except Exception as error:
+        if isinstance(error, HTTPStatusError) and error.response.status_code == codes.UNAUTHORIZED:
+            raise ServerError(f"the server asks for a password; set {temporary.PASSWORD}=name:password.") from error
         if not isinstance(error, TransportError) and answers():
             raise
         address = get_current_settings().api.url

@@ -23,6 +23,7 @@ from prefect import Flow
 from prefect.context import use_profile
 from prefect.futures import PrefectConcurrentFuture
 from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
     Profile,
@@ -32,6 +33,7 @@ from prefect.settings import (
 from prefect.utilities.callables import parameter_schema
 
 from flows.command.commands import execute
+from flows.command.server import require_server
 from flows.engine import temporary
 from flows.engine.declare import our_flow
 from flows.engine.interrupt import stop_as_usual
@@ -215,6 +217,20 @@ def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str,
     said = "Prefect's server at http://127.0.0.1:9/api does not answer; start it, or unset PREFECT_API_URL, and run"
     with temporary_settings(dead), pytest.raises(ServerError, match=said):
         audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
+
+
+@pytest.mark.parametrize("given", [None, "cleansplit:wrong"])
+def test_a_server_that_asks_for_a_password_says_where_it_is_given(
+    given: str | None, server: dict[str, str], sources: dict[str, Any], tmp_path: Path
+) -> None:
+    from flows.pipeline import audit
+
+    said = "the server asks for a password; set PREFECT_API_AUTH_STRING=name:password."
+    with temporary_settings({PREFECT_API_AUTH_STRING: given}):
+        with pytest.raises(ServerError, match=said):
+            audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
+        with pytest.raises(ServerError, match=said):
+            require_server()
 
 
 def test_the_server_keeps_of_parameters_what_prefect_would_keep() -> None:
