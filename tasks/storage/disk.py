@@ -88,7 +88,10 @@ def add_text(place: Place, text: str) -> None:
 
 def make_folder(place: Place) -> None:
     """Make a folder and its parents if missing."""
-    path_of(place).mkdir(parents=True, exist_ok=True)
+    try:
+        path_of(place).mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as below /proc
+        raise StorageError(f"{place} cannot be made, since its file system takes no folders; name another.") from error
 
 
 def move(source: Place, target: Place, *, keep: bool = False) -> None:

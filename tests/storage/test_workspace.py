@@ -173,6 +173,11 @@ def test_a_workspace_that_every_user_can_write_is_refused(tmp_path: Path, monkey
         assert (tmp_path / ".in-use").exists()
 
 
+def test_a_workspace_where_no_folder_can_be_made_is_named() -> None:
+    with pytest.raises(StorageError, match="/proc/no/such cannot be made"), in_use(Place.of("/proc/no/such")):
+        pass
+
+
 def test_a_planted_link_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("data")
