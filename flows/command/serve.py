@@ -43,8 +43,8 @@ def serve(port: int = 4200) -> None:
 
     A worker that dies is restarted. Data and logs are in PREFECT_HOME, by default the project's folder `.prefect`.
     """
-    if listens(port):
-        raise UsageError(f"port {port} is in use; stop what uses it, or choose another: make serve PORT=4201")
+    if not 0 < port < 1 << 16 or listens(port):
+        raise UsageError(f"port {port} does not exist or is in use; choose another: make serve PORT=4201")
     home, address = PREFECT_HOME.value(), f"http://{HOST}:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
     os.environ |= ENVIRONMENT | {ADDRESS: address}

@@ -299,6 +299,13 @@ def test_a_module_that_fails_prints_one_sentence(tmp_path: Path) -> None:
     assert not done.stdout
 
 
+@pytest.mark.parametrize("port", ["99999", "0"])
+def test_a_port_that_does_not_exist_is_refused(port: str, tmp_path: Path) -> None:
+    done = installed("serve", "--port", port, PREFECT_HOME=str(tmp_path))
+    assert done.returncode == UsageError.exit_code
+    assert done.stderr == f"cleansplit: port {port} does not exist or is in use; choose another: make serve PORT=4201\n"
+
+
 def test_what_the_server_keeps_outlives_it(installation: dict[str, str]) -> None:
     settings = httpx.get(f"{installation['PREFECT_API_URL']}/admin/settings").json()
     storage = settings["server"]["concurrency"]["lease_storage"]
