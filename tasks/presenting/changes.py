@@ -104,8 +104,9 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
     for name, value in report.spec.settings().items():
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         yield ("settings", name), NOTHING if value is None else text
+    whole = "root" in report.spec.sources and len({entry.sha256 for entry in report.inputs}) == 1
     for entry in report.inputs:
-        yield ("settings", f"sha256 of {entry.role}"), entry.sha256
+        yield ("settings", f"sha256 of {'root' if whole else entry.role}"), entry.sha256[:12]
     numbers = Numbers(report)
     for kind, rows in (("raw", report.rows), ("sanitized", report.sanitized.near)):
         yield from ((("rows", f"{name}, {kind}"), numbers(rows, name)) for name in SPLITS)

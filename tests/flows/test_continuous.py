@@ -1,6 +1,7 @@
 """The gate in continuous integration: the commands of the action and the hook, on a changing set."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -60,6 +61,8 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     assert "| overlap | test in train, exact | 0 | 1 |" in said
     assert "| our data/test/a/leak, 50%.png | identical to our data/train/b/1.png |" in said
     assert "| our data/test/a/::error::empty.png | quarantined: no bytes |" in said
+    assert re.search(r"\| settings \| sha256 of root \| [0-9a-f]{12} \| [0-9a-f]{12} \|", said)
+    assert "sha256 of t" not in said
     leak, title = "our data/test/a/leak%2C 50%25.png", "title=cleansplit"
     assert annotated == [
         f"::error file={leak},{title}::identical to our data/train/b/1.png",
