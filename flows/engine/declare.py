@@ -74,7 +74,8 @@ def named_if_dead() -> Iterator[None]:
             raise
         address = get_current_settings().api.url
         where, other = (f"at {address} ", f", or unset {temporary.ADDRESS},") if temporary.stays(address) else ("", "")
-        said = f"Prefect's server {where}does not answer; start it{other} and run the command again."
+        api = " Its address usually ends in /api." if where and "/api/" not in f"{address}/" else ""
+        said = f"Prefect's server {where}does not answer; start it{other} and run the command again.{api}"
         raise ServerError(said) from error
 
 

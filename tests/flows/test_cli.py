@@ -213,10 +213,11 @@ def of_its_own(home: Path) -> dict[str, str]:
 def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str, Any], tmp_path: Path) -> None:
     from flows.pipeline import audit
 
-    dead = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}
-    said = "Prefect's server at http://127.0.0.1:9/api does not answer; start it, or unset PREFECT_API_URL, and run"
-    with temporary_settings(dead), pytest.raises(ServerError, match=said):
-        audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
+    for address, more in (("http://127.0.0.1:9/api", ""), ("http://127.0.0.1:9", " Its address usually ends in /api.")):
+        dead = {PREFECT_API_URL: address, PREFECT_CLIENT_MAX_RETRIES: 0}
+        said = f"at {address} does not answer; start it, or unset PREFECT_API_URL, and run the command again.{more}"
+        with temporary_settings(dead), pytest.raises(ServerError, match=f"{re.escape(said)}$"):
+            audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
 
 
 @pytest.mark.parametrize("given", [None, "cleansplit:wrong"])
