@@ -5,6 +5,7 @@ Everything else that a command needs is imported when it runs, so that help and 
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -140,7 +141,12 @@ def execute(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of the output closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ValidationError) and error.title.endswith("Settings"):  # of Prefect, when it is imported
+            wrong, group = error.errors()[0], f"Prefect{error.title.removesuffix('Settings')}"
+            name = re.sub("(?<=[a-z])(?=[A-Z])", "_", "_".join([group, *map(str, wrong["loc"])])).upper()
+            said = f"the setting {name} is wrong: {wrong['msg']}; change or unset it."
+            _stop(said, UsageError.exit_code, errors)
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())
         _stop(f"a bug in cleansplit stopped the run; please report the contents of {file.name}.", 1, errors)

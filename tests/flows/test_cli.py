@@ -220,6 +220,20 @@ def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str,
             audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("PREFECT_LOGGING_LEVEL", "'DEBUG', 'INFO'"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "a valid integer"),
+        ("PREFECT_SERVER_API_PORT", "a valid integer"),
+        ("PREFECT_SILENCE_API_URL_MISCONFIGURATION", "a valid boolean"),
+    ],
+)
+def test_a_setting_of_prefect_that_is_wrong_is_named(name: str, kind: str, tmp_path: Path) -> None:
+    done = command("audit", str(tmp_path), **{"PREFECT_API_URL": "http://127.0.0.1:9/api", name: "banana"})
+    assert f"the setting {name} is wrong: Input should be {kind}" in refused(done, UsageError.exit_code)
+
+
 @pytest.mark.parametrize("given", [None, "cleansplit:wrong"])
 def test_a_server_that_asks_for_a_password_says_where_it_is_given(
     given: str | None, server: dict[str, str], sources: dict[str, Any], tmp_path: Path
