@@ -125,7 +125,8 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
         page.wait_for_load_state("networkidle")  # the pictures of the next pair are there
         assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
         assert not troubles
-    with served(run.run) as address, opened(browser, address) as (page, troubles):
+    says = "6 pairs to decide, 4 of them decided, and 1 of identical images; Ctrl-C"
+    with served(run.run, says=says) as address, opened(browser, address) as (page, troubles):
         assert page.inner_text("#done") == "4 of 6 decided"
         page.select_option("#state", "decided")
         assert page.locator("#rows li").count() == 4
@@ -174,7 +175,8 @@ def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
         page.select_option("#state", "decided")
         assert page.locator("#rows strong").all_inner_texts() == ["second label wrong", "first label wrong"]
         assert not troubles
-    with served(found.run) as address, opened(browser, address) as (page, _):
+    says = "3 pairs to decide, 2 of them decided; Ctrl-C"
+    with served(found.run, says=says) as address, opened(browser, address) as (page, _):
         assert page.inner_text("#done") == "2 of 3 decided", "it is kept"
         mine = {"Origin": "/".join(address.split("/")[:3])}
         pairs = httpx.get(f"{address}pairs").json()
