@@ -213,7 +213,8 @@ async function send(number, answer) {
     for (const pair of pairs) if (pair.key === pairs[number].key) Object.assign(pair, said);
     return true;
   }
-  by("status").textContent = "The decision was not kept: the command does not answer. Start it again and reload this page.";
+  const why = sent ? await sent.text() : "the command does not answer. Start it again and reload this page.";
+  by("status").textContent = `The decision was not kept: ${why}`;
   return false;
 }
 

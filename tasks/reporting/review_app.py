@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from tasks.errors import StorageError
 from tasks.reporting.review_pairs import Answer, Pair
 from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage import Place, at
@@ -128,7 +129,8 @@ def application(review: Review, token: str) -> Starlette:
         Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
         Middleware(BaseHTTPMiddleware, dispatch=guarded),
     ]
-    return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=middleware)
+    failed: Any = {StorageError: lambda _, error: PlainTextResponse(str(error), 507)}  # insufficient storage
+    return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=middleware, exception_handlers=failed)
 
 
 def _reason(request: Request, token: str) -> str | None:

@@ -150,6 +150,18 @@ def test_pairs_are_decided_by_keyboard_kept_over_a_restart_and_honoured(
         assert page.inner_text("#done") == "3 of 5 decided", "what was decided is not asked again"
 
 
+def test_a_decision_that_cannot_be_stored_is_said_on_the_page(run: Report, browser: Browser) -> None:
+    lock = run.run.parent.parent / ".decisions.parquet.lock"
+    with served(run.run) as address, opened(browser, address) as (page, _):
+        lock.unlink(missing_ok=True)
+        lock.symlink_to(lock)
+        page.select_option("#state", "all")
+        press(page, "d")
+        said = page.inner_text("#status")
+        lock.unlink()
+    assert said.startswith(f"The decision was not kept: cannot use {lock}: a symbolic link is where a file should be;")
+
+
 def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
     prefect_server: None, browser: Browser, tmp_path: Path
 ) -> None:
