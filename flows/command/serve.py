@@ -23,6 +23,7 @@ from flows.engine.declare import answers
 from flows.engine.temporary import ADDRESS, HOST, TOGETHER
 from flows.table import FLOW_NAMES
 from tasks.errors import ServerError, UsageError
+from tasks.storage import Place, building
 
 SECONDS_BETWEEN_WORKERS, SECONDS_OF_A_DAY = 1, 86_400
 SECONDS_TO_CANCEL, SECONDS_TO_END = 30, 15
@@ -43,26 +44,30 @@ def serve(port: int = 4200) -> None:
 
     A worker that dies is restarted. Data and logs are in PREFECT_HOME, by default the project's folder `.prefect`.
     """
-    if not 0 < port < 1 << 16 or listens(port):
-        raise UsageError(f"port {port} does not exist or is in use; choose another: make serve PORT=4201")
+    if not 0 < port < 1 << 16:
+        raise UsageError(f"port {port} does not exist; choose another: make serve PORT=4201")
     home, address = PREFECT_HOME.value(), f"http://{HOST}:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
     os.environ |= ENVIRONMENT | {ADDRESS: address}
     start = prefect("server", "start", "--host", HOST, "--port", str(port))
-    with temporary_settings({"api.url": address}), running(start, home / "server.log") as server:
-        wait_for(server, answers, f"Prefect's server did not start; see {home / 'server.log'}.")
-        deploy()
-        print(
-            f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
-            f"  export PREFECT_API_URL={address}\n"
-            "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
-            f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
-            flush=True,
-        )
-        try:
-            _work(server, home / "worker.log")
-        except KeyboardInterrupt:
-            print("\ntaking everything down", flush=True)
+    with building.held(Place.of(home) / ".serving") as (alone, _), temporary_settings({"api.url": address}):
+        if not alone or listens(port):
+            used = f"process uses port {port}" if alone else f"`make serve` uses {home}"
+            raise UsageError(f"another {used}; stop it, or serve apart: PREFECT_HOME=~/second make serve PORT=4201")
+        with running(start, home / "server.log") as server:
+            wait_for(server, answers, f"Prefect's server did not start; see {home / 'server.log'}.")
+            deploy()
+            print(
+                f"\nThe UI is at http://{HOST}:{port}. In another terminal:\n"
+                f"  export PREFECT_API_URL={address}\n"
+                "  .venv/bin/prefect deployment run cleansplit/on-demand\n"
+                f"The log of the worker is {home / 'worker.log'}. Ctrl-C here stops everything.\n",
+                flush=True,
+            )
+            try:
+                _work(server, home / "worker.log")
+            except KeyboardInterrupt:
+                print("\ntaking everything down", flush=True)
 
 
 def listens(port: int) -> bool:

@@ -53,7 +53,17 @@ from tests.build import glyphs, png, write_folder
 from tests.faults.web import Handler, serve_all, status
 from tests.flows.test_cli import here
 from tests.flows.test_hostile_folder import ONE_AFTER_THE_OTHER
-from tests.operations.conftest import ROOT, SECONDS_TO_WAIT, ended, prefect, processes_with, read, start, until
+from tests.operations.conftest import (
+    ROOT,
+    SECONDS_TO_WAIT,
+    ended,
+    free_port,
+    prefect,
+    processes_with,
+    read,
+    start,
+    until,
+)
 
 OUTPUT = ROOT / "tests" / "output"  # pictures that tests leave for people to look at
 QUICK: dict[str, Any] = {"models": ["1nn"], "sizes": [50], "max_quarantine": 0.1}
@@ -303,7 +313,23 @@ def test_a_module_that_fails_prints_one_sentence(tmp_path: Path) -> None:
 def test_a_port_that_does_not_exist_is_refused(port: str, tmp_path: Path) -> None:
     done = installed("serve", "--port", port, PREFECT_HOME=str(tmp_path))
     assert done.returncode == UsageError.exit_code
-    assert done.stderr == f"cleansplit: port {port} does not exist or is in use; choose another: make serve PORT=4201\n"
+    assert done.stderr == f"cleansplit: port {port} does not exist; choose another: make serve PORT=4201\n"
+
+
+def test_a_second_installation_in_the_same_folder_is_refused(installation: dict[str, str]) -> None:
+    done = installed("serve", "--port", str(free_port()), **installation)
+    assert done.returncode == UsageError.exit_code
+    home = installation["PREFECT_HOME"]
+    said = f"cleansplit: another `make serve` uses {home}; stop it, or serve apart: "
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_in_use_is_named(installation: dict[str, str], tmp_path: Path) -> None:
+    port = installation["PREFECT_API_URL"].rpartition(":")[2].removesuffix("/api")
+    done = installed("serve", "--port", port, PREFECT_HOME=str(tmp_path))
+    assert done.returncode == UsageError.exit_code
+    assert done.stderr.startswith(f"cleansplit: another process uses port {port}; stop it, or serve apart: ")
 
 
 def test_what_the_server_keeps_outlives_it(installation: dict[str, str]) -> None:
