@@ -119,7 +119,7 @@ class Temporary:
         except (OSError, HTTPException) as error:
             raise ServerError(
                 f"Prefect's temporary server ended with code {self.process.wait()}: {self._last_words()}. "
-                f"Start a server and name it in {ADDRESS}."
+                f"Make room in PREFECT_HOME, set it to a writable folder, or start a server and name it in {ADDRESS}."
             ) from error
 
     def _end_with_server(self) -> None:

@@ -190,7 +190,7 @@ def test_a_temporary_server_serves_what_a_lasting_one_does_to_who_has_its_passwo
 
 def test_a_temporary_server_that_does_not_come_up_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "sqlite+aiosqlite:////nowhere/prefect.db")
-    said = r"Prefect's temporary server ended with code \d+: .*unable to open database file"
+    said = r"Prefect's temporary server ended with code \d+: .*unable to open database file\. Make room in PREFECT_HOME"
     with pytest.raises(ServerError, match=said):
         serve_once()
 
