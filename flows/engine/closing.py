@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -25,11 +26,11 @@ from prefect.states import Cancelled, Crashed
 
 from flows.engine.interrupt import cancelled, end, is_of_a_run
 from flows.engine.temporary import stays
-from tasks.errors import ProcessLostError
+from tasks.errors import ProcessLostError, ServerError
 from tasks.processes import end_processes
 
 HEARTBEAT = 30  # seconds between two heartbeats, and between two looks at a run's state
-NEWEST = 100  # crashed runs to inspect; earlier runs inspected older ones
+NEWEST = 100  # dead runs to inspect; earlier runs inspected older ones
 AT_ONCE = 8  # runs to delete, or tasks to close, in parallel
 TAG = "cleansplit"  # of our runs, for people who filter; anybody may use it, so nothing is decided by it
 LOSSES = {"KilledWorker", "NoWorkerError", "CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
@@ -53,12 +54,17 @@ def close_unfinished(run: UUID, state: State[Any]) -> None:
 
 
 def close_what_dead_runs_left(names: Collection[str]) -> None:
-    """Move subflows of crashed runs of some flows to a final state, which the automation for dead runs cannot reach."""
-    crashed = FlowRunFilter.model_validate({"state": {"type": {"any_": ["CRASHED"]}}})
+    """Move what ended runs of some flows left below them, killed or without a server, to a final state."""
     how: dict[str, Any] = {"sort": FlowRunSort.EXPECTED_START_TIME_DESC, "limit": NEWEST}
+    states = FlowRunFilter.model_validate({"state": {"type": {"any_": ["CRASHED", "FAILED", "CANCELLED"]}}})
+    quiet = datetime.now(UTC) - timedelta(seconds=2 * HEARTBEAT)  # a process looks once more; reports arrive late
     with get_client(sync_client=True) as client:
-        dead = [run.id for run in client.read_flow_runs(flow_filter=of_flows(names), flow_run_filter=crashed, **how)]
-        _close_below(dead, Crashed(message="The run that it belongs to crashed."), client)
+        ended = client.read_flow_runs(flow_filter=of_flows(names), flow_run_filter=states, **how)
+        late = {run.id for run in ended if run.end_time and run.end_time < quiet}
+        dead = [run for run in ended if run.state_type == StateType.CRASHED or run.id in late]
+        # A program whose run was cancelled lives as long as its tasks.
+        sure = [run.id for run in dead if run.state_type != StateType.CANCELLED or run.deployment_id]
+        _close_below(sure, Crashed(message="The run that it belongs to has ended."), client)
 
 
 def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
@@ -136,7 +142,7 @@ def stopped_when_cancelled() -> Iterator[None]:
     """Stop the flow of this block when it has a final state on a server that others reach, too.
 
     The process of a command or of our deployment ends. Elsewhere, in any thread, the flow raises `StoppedError` as soon
-    as its running tasks have ended; tasks in worker processes end at once.
+    as its running tasks have ended; tasks in worker processes end at once. A flow that the server left closes the rest.
     """
     ended, stopped = threading.Event(), threading.Event()
     if stays(get_current_settings().api.url):
@@ -145,6 +151,10 @@ def stopped_when_cancelled() -> Iterator[None]:
     token = cancelled.set(stopped)
     try:
         yield
+    except ServerError as error:
+        with suppress(HTTPError), get_client(sync_client=True) as client:  # it may have returned
+            _close_below([UUID(str(flow_run.id))], Crashed(message=str(error)), client)
+        raise
     finally:
         cancelled.reset(token)
         ended.set()

@@ -91,8 +91,9 @@ def our_flow(command: Command[P]) -> Callable[[Callable[[Any], R]], OurFlow[P, R
     def declare(function: Callable[[Any], R]) -> OurFlow[P, R]:
         @functools.wraps(function)
         def inside(spec: Any) -> R:
-            close_what_dead_runs_left([command.flow_name])
-            with told_when_stopped(), stopped_when_cancelled(), lost_cluster(), TagsContext(current_tags=UNTAGGED):
+            untagged = TagsContext(current_tags=UNTAGGED)
+            with told_when_stopped(), stopped_when_cancelled(), named_if_dead(), lost_cluster(), untagged:
+                close_what_dead_runs_left([command.flow_name])
                 return function(spec)
 
         body = in_one_sentence(with_parameters_of(command)(inside))
@@ -116,7 +117,7 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
 
             @in_one_sentence
             def inside() -> None:
-                with lost_cluster(), TagsContext(current_tags=UNTAGGED):
+                with named_if_dead(), lost_cluster(), TagsContext(current_tags=UNTAGGED):
                     results.append(function(*args, **kwargs))
 
             # A heartbeat costs half a second at the end, and subflows end with their parent.

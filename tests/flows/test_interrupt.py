@@ -8,14 +8,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
-from prefect.states import Cancelled, Pending, Running
+from prefect.states import Cancelled, Crashed, Failed, Pending, Running
 
-from flows.engine.closing import close_unfinished
+from flows.engine import closing
+from flows.engine.closing import close_unfinished, close_what_dead_runs_left
 from tests.flows.test_cli import TINY, here, of_its_own
 
 PAGE = 200  # task runs that the server gives at a time
@@ -104,3 +106,36 @@ def test_all_below_a_stopped_run_is_closed_however_many_tasks_it_has() -> None:
             assert state
             assert state.is_cancelled()
         assert {client.read_task_run(each.id).state_name for each in (*tasks, last)} == {"Cancelled"}
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_ended_runs_left_is_closed_as_soon_as_they_are_surely_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    @flow(name=f"ours {uuid4()}")
+    def outer() -> None: ...
+
+    @flow
+    def inner() -> None: ...
+
+    @task
+    def step() -> None: ...
+
+    def states() -> Any:
+        flows = [client.read_flow_run(run.id).state_name for run in below]
+        return flows, [client.read_task_run(each.id).state_name for each in tasks]
+
+    with get_client(sync_client=True) as client:
+        served = client.create_deployment(client.create_flow(outer), "served")
+        runs = [client.create_flow_run(outer, state=Running()) for _ in range(4)]
+        runs.append(client.create_flow_run_from_deployment(served, state=Running()))
+        steps = [client.create_task_run(step, run.id, "0", state=Running()) for run in runs]
+        below = [client.create_flow_run(inner, parent_task_run_id=each.id, state=Running()) for each in steps]
+        tasks = [client.create_task_run(step, run.id, "0", state=Running()) for run in below]
+        last: tuple[Any, ...] = (Running(), Crashed(), Failed(), Cancelled(), Cancelled())
+        for run, state in zip(runs, last, strict=True):
+            client.set_flow_run_state(run.id, state, force=True)
+        alive, closed = "Running", "Crashed"
+        close_what_dead_runs_left([outer.name])
+        assert states() == 2 * ([alive, closed, alive, alive, alive],)
+        monkeypatch.setattr(closing, "HEARTBEAT", 0)  # it is later
+        close_what_dead_runs_left([outer.name])
+        assert states() == 2 * ([alive, closed, closed, alive, closed],)
