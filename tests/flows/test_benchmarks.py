@@ -91,7 +91,9 @@ def test_the_terminal_names_the_list_of_train_images_to_remove(found: Benchmarks
     assert all(Path(path).is_file() for path in paths.values())
 
 
-@pytest.mark.parametrize(("files", "said", "loads"), [({}, "is empty", False), ({"a/1.png": b"text"}, "read; left out: ", True)])
+@pytest.mark.parametrize(
+    ("files", "said", "loads"), [({}, "is empty", False), ({"a/1.png": b"text"}, "read; left out: ", True)]
+)
 def test_a_benchmark_that_cannot_be_read_is_named_before_the_first_audit(
     files: dict[str, bytes], said: str, loads: bool, prefect_server: None, sources: dict[str, str], tmp_path: Path
 ) -> None:
