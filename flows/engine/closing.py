@@ -152,7 +152,8 @@ def stopped_when_cancelled() -> Iterator[None]:
     try:
         yield
     except ServerError as error:
-        with suppress(HTTPError), get_client(sync_client=True) as client:  # it may have returned
+        once = temporary_settings({"client.max_retries": 0})  # it may have returned; otherwise nobody waits again
+        with suppress(HTTPError), once, get_client(sync_client=True) as client:
             _close_below([UUID(str(flow_run.id))], Crashed(message=str(error)), client)
         raise
     finally:
