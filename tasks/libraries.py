@@ -6,6 +6,7 @@ for lack of it is rebuilt once it is installed.
 
 from functools import cache
 from importlib.metadata import distributions, version
+from itertools import islice
 from typing import Any
 
 from tasks.kernel import engine
@@ -46,7 +47,7 @@ def shaped_by(*works: str) -> dict[str, Any]:
 @cache
 def _dicom() -> dict[str, Any]:
     """Return the versions of the decoders of DICOM, which are optional."""
-    return {one.name: one.version for one in reversed([*distributions()]) if one.name in DICOM}
+    return {name: one.version for name in DICOM for one in islice(distributions(name=name), 1)}
 
 
 def _heif() -> dict[str, Any]:
