@@ -21,6 +21,7 @@ from tasks.vocabulary import Kind, ViewName, path_of
 SAMPLED, PER_GROUP = 64, 8  # members in total, and per group of rows of an index
 BLACK, WHITE = 32, 224
 INK_FROM, LOW_FROM, ONE_SIZE = 0.20, 0.10, 0.90  # saturated pixels: median, four of five images; images of one size
+LARGEST = 64  # pixels a side of glyphs; larger pictures, or wide ones, would lose too much at the side that is compared
 
 
 @stage_task("look at a sample of the images")
@@ -55,8 +56,10 @@ def is_ink(shares: Sequence[float], sizes: Sequence[tuple[int, int]]) -> tuple[b
     why = f"{100 * share:.0f} % of ink and paper are saturated (sampled images: {count}, sizes: {len(set(sizes))})"
     if share >= INK_FROM and sorted(shares)[count // 5] < LOW_FROM:
         return False, f"more than a fifth of {count} sampled images are not nearly black and white"
-    if share >= INK_FROM and max(map(sizes.count, sizes)) < ONE_SIZE * count:
-        return False, f"fewer than {100 * ONE_SIZE:.0f} % of {count} sampled images have one size"
+    squares = [size for size in sizes if size[0] == size[1] <= LARGEST]
+    if share >= INK_FROM and max(map(squares.count, squares), default=0) < ONE_SIZE * count:
+        size = f"one square size of at most {LARGEST} pixels"
+        return False, f"fewer than {100 * ONE_SIZE:.0f} % of {count} sampled images have {size}"
     return share >= INK_FROM, why if shares else "none of the sampled images can be read"
 
 

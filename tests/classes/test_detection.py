@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from tasks.classes.detection import is_ink
 from tests.build import glyphs, png, saved, scene, write_folder
@@ -49,7 +50,28 @@ def test_more_than_a_fifth_of_other_images_is_the_reason() -> None:
 def test_many_images_of_another_size_are_the_reason() -> None:
     chosen, why = is_ink([0.5] * 64, [(28, 28)] * 57 + [(20, 20)] * 7)
     assert not chosen
-    assert why == "fewer than 90 % of 64 sampled images have one size"
+    assert why == "fewer than 90 % of 64 sampled images have one square size of at most 64 pixels"
     chosen, why = is_ink([0.5] * 64, [(28, 28)] * 58 + [(20, 20)] * 6)
     assert chosen
     assert why == "50 % of ink and paper are saturated (sampled images: 64, sizes: 2)"
+
+
+@pytest.mark.parametrize(("size", "expected"), [((64, 64), True), ((65, 65), False), ((56, 28), False)])
+def test_large_or_wide_pictures_are_no_glyphs(size: tuple[int, int], expected: bool) -> None:
+    assert is_ink([0.5] * 64, [size] * 64)[0] is expected
+
+
+def test_darker_copies_of_number_plates_are_found(tmp_path: Path) -> None:
+    def plate(number: int) -> Image.Image:
+        image = Image.new("RGB", (200, 44), (250, 250, 240))
+        text = "".join(np.random.default_rng(number).choice(list("ABCDEFGHKLMNPRSTUVXYZ0123456789"), 7))
+        ImageDraw.Draw(image).text((14, 2), text, font=ImageFont.load_default(36), fill=(10, 10, 20))
+        return image
+
+    train = {f"a/{n}.png": saved(plate(n), "PNG") for n in range(60)}
+    darker = {f"a/{n}.png": saved(plate(n).point(lambda value: int(0.85 * value)), "PNG") for n in range(12)}
+    test = {f"a/{n}.png": saved(plate(n), "PNG") for n in range(60, 80)} | darker
+    folders = {role: str(write_folder(tmp_path / role, files)) for role, files in (("train", train), ("test", test))}
+    report = audit(**folders, workspace=tmp_path / "w")
+    assert report.spec.view == "photo"
+    assert {one.found_in: one.near for one in report.overlap if one.rows_of == "test"}["train"] == 12
