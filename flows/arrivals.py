@@ -124,7 +124,7 @@ def compared(
     of = [(one.name, part) for one in references for part in one.live if part.prints.rows]
     known = [(name, part.id, rulings[name].sha256) for name, part in of]
     key: list[Any] = [VERSION, [one.sha256 for one in loaded.archives], batch.of, known, decided and decided.sha256]
-    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine()]
+    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine(), 2]  # version of the counts
     about = Arrived(
         loaded.archives[0].name,
         rows={},
@@ -132,7 +132,6 @@ def compared(
         verdicts={one.name: one.version for one in references},
         threshold=rulings[references[0].name].verdict.threshold,
         then=then,
-        blank=batch.blank,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
         return Arrived(**there["result"])
@@ -150,6 +149,7 @@ def compared(
     if unknown.rows:
         (join,), ruling = compare(spec, [SplitPair(unknown, unknown)]), rulings[references[0].name]
         (inside,) = collect("group duplicates", [group_duplicates.submit(spec, join, ruling, decided, place)])
+        about = replace(about, blank=inside.counts.blank)
     deciding = [decide.submit(about, references, batch, loaded, found, inside, place)]
     return cast(Arrived, collect("decide", deciding)[0])
 

@@ -68,7 +68,7 @@ def write_groups(
     tables.write(pa.table(columns, schema=DUPLICATES), target / "duplicates.parquet")
     undecided = _undecided(settled, rows, found)
     write_matched(undecided, rows, rows, target / "unconfirmed.parquet", near="undecided")
-    return _counts(found, stays, conflicts) | {"undecided": len(undecided.row)}
+    return _counts(found, stays, conflicts, undecided, join.both[0].patterns.blank[rows.image])
 
 
 def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumbers, chains: Chains) -> Grouped:
@@ -159,9 +159,11 @@ def _undecided(settled: Settled, rows: SplitRows, found: Grouped) -> Matched:
     return undecided.where(np.argsort(rows.rank[stays]))
 
 
-def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:
+def _counts(found: Grouped, stays: Mask, conflicts: Matched, undecided: Matched, blank: Mask) -> dict[str, Any]:
     sizes, differ = np.bincount(found.group), np.isin(found.row, conflicts.row)
-    beside = np.bincount(found.group[differ & stays]) - 1  # per group, rows after the first that stay for a label
+    labelled = np.flatnonzero(differ & stays)
+    held = labelled[~is_first(found.group[labelled])]  # the first of each group stays in any case
+    matched = np.concatenate([found.row[~stays], found.row[held], undecided.row])
     return {
         "groups": len(sizes),
         "grouped": len(found.row),
@@ -170,5 +172,7 @@ def _counts(found: Grouped, stays: Mask, conflicts: Matched) -> dict[str, Any]:
         "largest": int(sizes.max(initial=0)),
         "chains": found.chains,
         "conflicts": len(np.unique(found.group[differ])),
-        "held": int(beside[beside > 0].sum()),
+        "held": len(held),
+        "undecided": len(undecided.row),
+        "blank": int(np.delete(blank, matched).sum()),
     }

@@ -118,6 +118,11 @@ class Patterns:
     def __len__(self) -> int:
         return len(self.counts)
 
+    @property
+    def blank(self) -> Mask:
+        """Which patterns have all bits equal, so they do not describe an image."""
+        return (self.counts == 0) | (self.counts == self.length)
+
     def __getitem__(self, rows: slice | RowNumbers | Mask) -> "Patterns":
         return Patterns(self.words[rows], self.counts[rows], self.eighths[rows], self.length)
 

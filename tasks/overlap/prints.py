@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from tasks.arrays import RowNumbers
 from tasks.overlap.images import SEVERAL, UNKNOWN
+from tasks.overlap.patterns import Patterns
 from tasks.records import Drawn, Fingerprints
 from tasks.records.conservation import conserve
 from tasks.records.overlaps import IMAGES, OF_ROW, PRINTS, SAMPLE
@@ -91,8 +92,7 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     tables.write(images.append_column("label", pa.array(labels)), target / IMAGES)
     evenly = np.linspace(0, max(len(images) - 1, 0), min(SAMPLED, len(images))).astype(np.int64)
     tables.write(images.select(["bits"]).take(pa.array(evenly)), target / SAMPLE)
-    counts = np.bitwise_count(tables.bytes_of(images["bits"])).sum(axis=1, dtype=np.int64)
-    blank = (counts == 0) | (counts == length)  # these bits do not describe an image
+    blank = Patterns.of(tables.bytes_of(images["bits"]), length).blank
     side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
     one_colour = int(pc.sum(rows["one_colour"]).as_py() or 0)
     return {"images": len(example), "blank": int(blank[of_row].sum()), "one_colour": one_colour, "short_side": side}

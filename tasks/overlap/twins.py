@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Floats
 from tasks.joined import is_first
-from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, same_images
+from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, best_by_class, read_pairs, together
 from tasks.overlap.patterns import whole_percent
@@ -48,10 +48,10 @@ def write_twins(join: Join, joined: Joined, ruling: Ruling, decided: Decided | N
     matched = [Direction.of(join, settled, side, rows) for side in (0, 1)]
     names = [prints.split for prints in join.sides]
     counted = []
-    for name, other, found, fonts in zip(names, names[::-1], matched, fonts_of(*rows), strict=True):
+    for name, other, found, images, fonts in zip(names, names[::-1], matched, join.both, fonts_of(*rows), strict=True):
         found.write(target / f"{name}.parquet")
         write_matched(found.conflicts(), found.rows, found.others, target / f"{name}-conflicts.parquet")
-        counted.append({"rows_of": name, "found_in": other, **found.counts(join.percent), **fonts})
+        counted.append({"rows_of": name, "found_in": other, **found.counts(join.percent, images), **fonts})
     mirrored = 0
     if join.mirrored:
         seen = read_pairs(join.workspace / joined.folder / MIRRORED).seen_from(join.searched)
@@ -115,15 +115,17 @@ class Direction:
                 columns.append(pa.array(best["similarity"], mask=twin == NOTHING))
                 writer.write_table(pa.table(columns, schema=TWINS))
 
-    def counts(self, floor: int) -> dict[str, Any]:
-        """Return the counts of `tasks.records.Direction` except those of fonts."""
+    def counts(self, floor: int, images: Images) -> dict[str, Any]:
+        """Return the counts of `tasks.records.Direction` except those of fonts, given the images of the rows."""
         exact, percent = self.best["exact"], whole_percent(self.best["similarity"])
+        matched = exact | self.best["near"] | self.best["undecided"]
         return {
             "rows": len(exact),
             "exact": int(exact.sum()),
             "near": int(self.best["near"].sum()),
             "either": int((exact | self.best["near"]).sum()),
             "undecided": int(self.best["undecided"].sum()),
+            "blank": int((images.patterns.blank[self.rows.image] & ~matched).sum()),
             "distinct_exact": len(np.unique(self.best["image"][exact])),
             "cross_class": int((self.other["exact"] | self.other["near"]).sum()),
             "by_percent": {p: int(((percent >= p) | exact).sum()) for p in range(floor, 101)},

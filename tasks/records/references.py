@@ -38,15 +38,16 @@ class Arrived:
     verdicts: dict[str, int] = field(default_factory=dict)  # references, with the versions of their verdicts
     threshold: float | None = None
     then: str = ""  # the command that accepts it
-    blank: int = 0  # compared images without a usable fingerprint
+    blank: int = 0  # new images without a usable fingerprint
 
     @property
     def in_short(self) -> str:
         """The numbers in one line."""
         counts = {name: self.rows.get(name, 0) for name in get_args(Result)}
         counts |= {"unreadable": self.unreadable, "ignored": self.ignored}
-        said = f"{self.source}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        return f"{said} ({self.blank:,} without a usable fingerprint)" if self.blank else said
+        about = {"new": f" ({self.blank:,} without a usable fingerprint)" if self.blank else ""}
+        said = (f"{count:,} {name}{about.get(name, '')}" for name, count in counts.items() if count)
+        return f"{self.source}: {', '.join(said)}"
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class PairOverlap(Directed):
     near: Count
     either: Count
     undecided: Count  # without a duplicate, but with a similar image that may be a look-alike
+    blank: Count  # other rows whose bits are all equal, so they cannot be compared
     distinct_exact: Count  # distinct images in both
     cross_class: Count  # rows with a duplicate of another class
 
@@ -111,7 +112,8 @@ class SplitGroups:
     `grouped` is the number of images in all groups. Of these, `exact` are removed as identical to an image that stays,
     and `near` as its near-duplicates. `chains` are groups in which several images of one label stay, before any is cut;
     `conflicts` have duplicates with different labels, and `held` images stay only because of their label. `undecided`
-    images are outside all groups, and their most similar image is either a duplicate or a look-alike.
+    images are outside all groups, and their most similar image is either a duplicate or a look-alike. `blank`
+    images stay, are neither held nor undecided, and have all bits equal, so they cannot be compared.
     """
 
     split: SplitName
@@ -126,6 +128,7 @@ class SplitGroups:
     conflicts: Count = 0
     held: Count = 0
     undecided: Count = 0
+    blank: Count = 0
 
 
 @dataclass(frozen=True, config=STRICT)

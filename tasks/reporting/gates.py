@@ -65,13 +65,12 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:
-    """Return a gate on the split with the largest share of counted rows; one that cannot be compared fails it."""
+    """Return a gate on the split with the largest share of counted rows; images that cannot be compared may fail it."""
     counted = _counted(name, report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
     value, most = max(map(_share, counted)), max(map(_most, counted))
-    unknown = max((of.blank / of.rows for of in report.incomparable), default=0) if name != "max_shared_groups" else 0
-    if most <= limit < most + unknown and report.spec.undecided == "fail":
+    if most <= limit < max(map(_worst, counted)) and report.spec.undecided == "fail":
         return Gate(name, limit, None, passed=False)
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
@@ -98,12 +97,16 @@ def _number(counts: Counted) -> int:
     return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
 
 
-def _share(counts: Counted) -> float:
-    return _number(counts) / counts.rows
+def _share(counts: Counted, *more: int) -> float:
+    return (_number(counts) + sum(more)) / counts.rows
 
 
 def _most(counts: Counted) -> float:
-    return _share(counts) + counts.undecided / counts.rows
+    return _share(counts, counts.undecided)
+
+
+def _worst(counts: Counted) -> float:
+    return _share(counts, counts.undecided, 0 if isinstance(counts, SharedRows) else counts.blank)
 
 
 def _is_open(gate: Gate) -> bool:

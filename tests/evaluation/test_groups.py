@@ -70,5 +70,5 @@ def test_it_is_said_why_nothing_can_be_compared(usable: int, with_twin: int, gro
 def test_nothing_is_trained_on_what_the_search_left_open(
     method: Method, undecided: int, recall: MeasuredRecall | None, reason: str | None
 ) -> None:
-    of_test = Direction("test", "train", 100, 5, 15, 20, undecided, 5, 0, 0, 0, {})
+    of_test = Direction("test", "train", 100, 5, 15, 20, undecided, 0, 5, 0, 0, 0, {})
     assert unsure(Overlap("test", "train", "", "", (of_test,), method, None, 0.98, recall, False)) == reason

@@ -284,14 +284,23 @@ def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: 
 
 def test_new_images_that_can_not_be_compared_are_counted(small: dict[str, Any], tmp_path: Path) -> None:
     batch = batch_of(tmp_path / "batch", {"a": [1]}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
-    said = r"batch: 1 new, 1 known \(1 without a usable fingerprint\); --max-duplicates"
+    said = r"batch: 1 new \(1 without a usable fingerprint\), 1 known; --max-duplicates 0.2 requires more"
     with pytest.raises(GateError, match=said):
         arrivals(source=batch, max_duplicates=0.2, **small)
     new = batch_of(tmp_path / "new", {}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
     with pytest.raises(UndecidedError, match=r"new: 1 new \(1 without a usable fingerprint\)"):
         arrivals(source=new, max_duplicates=0, **small)
     page = (Path(arrivals(source=batch, **small)) / PAGE).read_text()
-    assert "1 of the 2 images has no usable fingerprint, so only identical copies are found." in page
+    assert "1 of the 1 new image has no usable fingerprint, so only identical copies are found." in page
+
+
+def test_known_images_that_can_not_be_compared_count_once(small: dict[str, Any], tmp_path: Path) -> None:
+    black = png(np.zeros((28, 28), np.uint8))
+    add("known", batch_of(tmp_path / "more", {}, {"a/black.png": black}), workspace=small["workspace"])
+    batch = batch_of(tmp_path / "batch", {"a": range(50, 58)}, {f"a/black{n}.png": black for n in range(2)})
+    told = Path(arrivals(source=batch, max_duplicates=0.2, **small)) / REPORT
+    arrived = json.loads(told.read_text())
+    assert (arrived["rows"], arrived["blank"]) == ({"known": 2, "new": 8}, 0)
 
 
 @pytest.mark.parametrize("meanwhile", ["another batch", "a segment is dropped"])

@@ -116,21 +116,58 @@ def test_images_of_one_colour_and_ramps_which_can_not_be_compared_pass_no_gate(
 
 def test_undecided_images_and_others_that_can_not_be_compared_count_together(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    pairs = tuple(replace(pair, exact=0, near=0, undecided=pair.rows // 5) for pair in audited.overlap)
-    within = tuple(replace(of, blank=of.rows // 5) for of in audited.within)
+    fifths = ((pair, pair.rows // 5) for pair in audited.overlap)
+    pairs = tuple(replace(pair, exact=0, near=0, undecided=fifth, blank=fifth) for pair, fifth in fifths)
     for limit, undecided, passed in ((0.2, "fail", False), (0.2, "pass", True), (0.4, "fail", True)):
         spec = replace(audited.spec, max_overlap=limit, undecided=undecided)  # type: ignore[arg-type]
-        gate = measure_gates(replace(audited, spec=spec, overlap=pairs, within=within))[-1]
+        gate = measure_gates(replace(audited, spec=spec, overlap=pairs))[-1]
         assert (gate.name, gate.value is None, gate.passed) == ("max_overlap", not passed, passed)
 
 
 def test_a_single_image_that_can_not_be_compared_passes_no_gate_on_any_duplicate(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    pairs = tuple(replace(pair, exact=0, near=0, undecided=0) for pair in audited.overlap)
-    within = tuple(replace(of, blank=1 if of.split == "test" else 0) for of in audited.within)
+    of_test = ((pair, int(pair.rows_of == "test")) for pair in audited.overlap)
+    pairs = tuple(replace(pair, exact=0, near=0, undecided=0, blank=blank) for pair, blank in of_test)
     for limit, passed in ((0.0, False), (0.5, True)):
         spec = replace(audited.spec, max_overlap=limit)
-        assert measure_gates(replace(audited, spec=spec, overlap=pairs, within=within))[-1].passed == passed
+        assert measure_gates(replace(audited, spec=spec, overlap=pairs))[-1].passed == passed
+
+
+def test_duplicates_and_images_that_can_not_be_compared_are_added_in_the_same_split_only(audited: Report) -> None:
+    assert isinstance(audited.spec, AuditSpec)
+    fifths = ((pair, pair.rows // 5 * (pair.rows_of == "test")) for pair in audited.overlap)
+    pairs = tuple(
+        replace(pair, exact=fifth, near=0, undecided=0, blank=pair.rows // 5 - fifth) for pair, fifth in fifths
+    )
+    for limit, passed in ((0.2, True), (0.1, False)):
+        spec = replace(audited.spec, max_overlap=limit)
+        assert measure_gates(replace(audited, spec=spec, overlap=pairs))[-1].passed == passed
+
+
+def test_an_image_that_can_not_be_compared_but_has_an_identical_copy_counts_once(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    plain = [saved(Colours.new("RGB", (64, 64), (40 * n, 90, 0)), "PNG") for n in range(5)]
+    scenes = [saved(scene(64, 64, n), "PNG") for n in range(40)]
+    files = {f"{split}/a/plain{n}.png": plain[n] for split in ("train", "test") for n in range(2)}
+    files |= {f"{('train', 'test')[n % 2]}/b/{n}.png": scenes[n] for n in range(36)}
+    how: dict[str, Any] = {"workspace": tmp_path / "w", "view": "photo"}
+    root = str(write_folder(tmp_path / "data", files))
+    report = audit(root=root, max_overlap=0.1, **how)
+    leak = report.pair("test", "train")
+    assert (leak.rows, leak.exact, leak.blank, report.within_split("test").blank) == (20, 2, 0, 2)
+    assert (report.gates[-1].value, report.gates[-1].passed) == (0.1, True)
+    write_folder(tmp_path / "data", {"test/a/other.png": plain[4], "test/b/other.png": scenes[39]})
+    with pytest.raises(GateError, match="can't be checked"):
+        audit(root=root, max_overlap=0.1, **how)
+
+    copies = {f"a/{n}.png": plain[n // 3] for n in range(5)} | {f"b/{n}.png": scenes[n] for n in range(15)}
+    copies |= {f"{label}/other.png": plain[3] for label in "ab"}  # one stays for its label
+    source = str(write_folder(tmp_path / "set", copies))
+    (inside,) = (of for of in dedupe(source, max_duplicates=7 / 22, **how).duplicates if of.rows)
+    assert (inside.exact, inside.held, inside.blank) == (3, 1, 3), "of each colour, one image stays uncompared"
+    with pytest.raises(GateError, match="can't be checked: 7 of the 22 images have no usable fingerprint"):
+        dedupe(source, max_duplicates=6 / 22, **how)
 
 
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
