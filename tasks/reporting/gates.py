@@ -47,7 +47,6 @@ def enforce_gates(report: Report) -> None:
 def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
     """Return the error about a batch with too many files that are not read, or too many images that are not new."""
     images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
-    open_ended = undecided + arrived.blank
     others = {"max_quarantine": arrived.unreadable, "max_ignored": arrived.ignored}
     for name, most in ((name, spec.settings()[name]) for name in others):
         if most is not None and (share := others[name] / (images + sum(others.values()))) > most:
@@ -57,11 +56,16 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
             return GateError(f"{arrived.in_short}; {more}; quarantine.parquet names each, and {accept}")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
-    if found + (open_ended if spec.undecided == "fail" else 0) <= limit * images:
-        return None
     said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images"
-    undecided_only = UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")
-    return GateError(f"{said}.") if found > limit * images else undecided_only
+    if found / images > limit:
+        return GateError(f"{said}.")
+    if spec.undecided == "pass" or (found + undecided + arrived.blank) / images <= limit:
+        return None
+    if (found + undecided) / images > limit:
+        return UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")
+    said = f"{arrived.blank:,} of the {images:,} images {'has' if arrived.blank == 1 else 'have'} no usable fingerprint"
+    only = "so only identical copies are found. `--undecided pass` accepts them."
+    return GateError(f"--max-duplicates can't be checked: {said}, {only}")
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:

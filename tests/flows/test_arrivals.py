@@ -18,7 +18,7 @@ from PIL import Image
 
 from flows.arrivals import arrivals
 from flows.command.keeping import drop, list_segments, verify_reference
-from tasks.errors import DataError, GateError, UndecidedError, UsageError
+from tasks.errors import DataError, GateError, UsageError
 from tasks.records.references import Arrived, Reference, commit, read_reference
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.reporting.gates import failed_gate
@@ -219,12 +219,19 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
         ),
         ({"max_quarantine": 1, "max_duplicates": 0.05, "undecided": "pass"}, 0, ""),
         ({"max_quarantine": 1, "max_duplicates": 0.01}, 4, r"--max-duplicates 0.01 requires more new images\.$"),
+        (
+            {"max_quarantine": 1, "max_duplicates": 0.11},
+            4,
+            "^--max-duplicates can't be checked: 2 of the 96 images have no usable fingerprint, so only identical "
+            "copies are found. `--undecided pass` accepts them.$",
+        ),
+        ({"max_quarantine": 1, "max_duplicates": 0.125}, 0, ""),
     ],
 )
 def test_a_gate_of_a_batch_names_its_numbers_and_the_limit_that_accepts_them(
     limits: dict[str, Any], code: int, says: str
 ) -> None:
-    arrived = Arrived("tonight", {"new": 86, "known": 4, "undecided": 6}, unreadable=3, ignored=1)
+    arrived = Arrived("tonight", {"new": 86, "known": 4, "undecided": 6}, unreadable=3, ignored=1, blank=2)
     failed = failed_gate(ArrivalsSpec.of(source="tonight", against=("known",), **limits), arrived)
     assert (failed.exit_code if failed else 0) == code
     assert re.search(says, str(failed or ""))
@@ -288,8 +295,10 @@ def test_new_images_that_can_not_be_compared_are_counted(small: dict[str, Any], 
     with pytest.raises(GateError, match=said):
         arrivals(source=batch, max_duplicates=0.2, **small)
     new = batch_of(tmp_path / "new", {}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
-    with pytest.raises(UndecidedError, match=r"new: 1 new \(1 without a usable fingerprint\)"):
+    with pytest.raises(GateError, match="--max-duplicates can't be checked: 1 of the 1 images has no usable") as caught:
         arrivals(source=new, max_duplicates=0, **small)
+    assert caught.value.exit_code == 4
+    arrivals(source=new, max_duplicates=0, undecided="pass", **small)
     page = (Path(arrivals(source=batch, **small)) / PAGE).read_text()
     assert "1 of the 1 new image has no usable fingerprint, so only identical copies are found." in page
 
