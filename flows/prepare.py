@@ -88,7 +88,7 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
         return None
     (decided,) = collect("take decisions", [take_decisions.submit(str(file), fingerprints, spec.place)])
     applied = decided.same + decided.different
-    say(f"{applied:,} of the {decided.given:,} decisions in {file} apply to these images")
+    say(f"decisions in {file} about these images: {applied:,} of {decided.given:,}")
     return decided if applied else None
 
 

@@ -31,7 +31,7 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
     lines = [*sentences(numbers, "counts"), *doubts]
     if report.judged is not None:
-        lines.append(f"decisions   {numbers(report.judged, 'applied')} in {place} apply to these images")
+        lines.append(f"decisions   about these images in {place}: {numbers(report.judged, 'applied')}")
     elif at(place).exists():
         lines.append(f"decisions   none in {place} was used")
     lines += [f"report      {page}", f"next        {then}"]

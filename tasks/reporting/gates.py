@@ -122,19 +122,19 @@ def _sentence(gate: Gate, report: Report) -> str:
     if gate.name in OF_ROWS:
         return _sentence_of_rows(gate, report, flag)
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
-    accept = f"`{flag} {math.ceil(value) / 100:g}` accepts them."
+    accept = f"`{flag} {math.ceil(value) / 100:g}` accepts this share."
     if gate.name == "max_quarantine":
         role, name, quarantined, members = _largest_quarantine(report)
         counts, reasons = f"{quarantined:,} of {members:,} images of {role} {name}", _reasons(role, name, report)
-        return f"{counts} ({value:.2f} %) are quarantined, {more}: {reasons}. quarantine.parquet names each; {accept}"
+        return f"Quarantined: {counts} ({value:.2f} %), {more}: {reasons}. quarantine.parquet names each; {accept}"
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
         count = sum(kind.count for kind in report.ignored)
-        return f"{count:,} files ({value:.2f} %) are ignored for the ending of their names ({kinds}), {more}; {accept}"
+        return f"Files ignored for the ending of their names: {count:,} ({value:.2f} %: {kinds}), {more}; {accept}"
     if gate.name == "recall":
         recall = f"at most {gate.value:.4f} of the near-duplicates, not {gate.limit:.4f}"
         return f"The search found {recall}; `--exhaustive` compares all pairs."
-    left = f"{gate.value:,.0f} {report.scored} images are left, fewer than the {gate.limit:,.0f} required by {flag}"
+    left = f"Too few {report.scored} images are left: {gate.value:,.0f}, and {flag} requires {gate.limit:,.0f}"
     if report.spec.protect == "train" and report.rows[report.scored] >= gate.limit:
         return f"{left}; `--protect test` removes images of train instead."
     return f"{left}; give a larger {report.scored} split."
@@ -172,7 +172,7 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if isinstance(worst, SharedRows):
         decide, then = "", "`cleansplit split` with the same --group-by divides no group"
     elif judged := report.judged:
-        said += f" by the threshold and {judged.applied:,} decisions (sha256 {judged.sha256[:12]})"
+        said += f" by the threshold and decisions ({judged.applied:,}, sha256 {judged.sha256[:12]})"
     if _is_open(gate):
         undecided = f"{worst.undecided:,} more {'is' if worst.undecided == 1 else 'are'} undecided: that may be {limit}"
         return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."

@@ -173,7 +173,7 @@ def test_gates_that_hold_are_in_the_report(planted: dict[str, Any], report: Repo
 
 
 def test_min_rows_is_a_gate_too(planted: dict[str, Any], report: Report) -> None:
-    with pytest.raises(GateError, match="5 test images are left, fewer than the 6 required by --min-rows"):
+    with pytest.raises(GateError, match="Too few test images are left: 5, and --min-rows requires 6"):
         audit(**planted, classes=2, exhaustive=True, min_rows=6, workspace=report.run.parents[1])
 
 

@@ -245,12 +245,12 @@ def test_decisions_about_other_images_change_no_key(own: Report, given: dict[str
 def test_a_gate_names_the_decisions_that_it_counts_with(own: Report, given: dict[str, Any], tmp_path: Path) -> None:
     file = decide(own, {("test/a/0.png", "train/a/0.png"): False, ("test/a/1.png", "train/b/7.png"): True})
     with pytest.raises(
-        GateError, match=r"in train by the threshold and 2 decisions \(sha256 [0-9a-f]{12}\), more"
+        GateError, match=r"in train by the threshold and decisions \(2, sha256 [0-9a-f]{12}\), more"
     ) as failed:
         audit(**given, threshold=0.9, decisions=file, max_overlap=0.05, workspace=tmp_path / "w")
     judged = failed.value.report.to_json()["judged"]
     assert (judged["applied"], judged["same"], judged["different"]) == (2, 1, 1)
-    assert f"(sha256 {judged['sha256'][:12]})" in str(failed.value)
+    assert f"sha256 {judged['sha256'][:12]})" in str(failed.value)
     with pytest.raises(GateError, match="have a duplicate in train, more than"):
         audit(**given, threshold=0.9, max_overlap=0.05, workspace=tmp_path / "w")
 
@@ -265,20 +265,20 @@ def test_commands_take_the_decisions_of_their_workspace_and_flows_only_those_tha
         return Path(done.stdout.strip()), done.stderr
 
     before, said = audited()
-    assert "apply to these images" not in said
+    assert "about these images" not in said
     assert own.run == before.resolve()
     file = decide(own, {("test/a/0.png", "train/a/0.png"): False})
     add_decisions(Place.of(tmp_path / "w"), unrelated(2))
     judged, said = audited()
-    assert f"1 of the 3 decisions in {file} apply to these images" in said.splitlines()
+    assert f"decisions in {file} about these images: 1 of 3" in said.splitlines()
     assert judged != before
     refusing, said = audited("--no-decisions")
     assert refusing == before
-    assert "apply to these images" not in said
+    assert "about these images" not in said
     add_decisions(Place.of(tmp_path), unrelated(2))
     other, said = audited("--decisions", str(tmp_path / "decisions.parquet"))
     assert other == before
-    assert f"0 of the 2 decisions in {tmp_path / 'decisions.parquet'} apply to these images" in said
+    assert f"decisions in {tmp_path / 'decisions.parquet'} about these images: 0 of 2" in said
     assert audit(**given, threshold=0.9, workspace=tmp_path / "w").run == before.resolve()
     again = here("sanitize", str(before), f"--workspace={tmp_path / 'w'}")
     assert Path(again.stdout.strip()) == judged

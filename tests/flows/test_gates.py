@@ -60,7 +60,9 @@ def test_a_rare_set_of_labels_with_a_damaged_image_fails_no_gate(prefect_server:
     (path / "images/all/rare.jpg").write_bytes(b"")
     assert dedupe(str(path), workspace=tmp_path / "w").gates[0].value == 1 / 110
     (path / "images/all/000.jpg").write_bytes(b"")
-    with pytest.raises(GateError, match=r"^2 of 110 images of source \(labelled\) \(1.82 %\) are .*: no bytes \(2\)"):
+    with pytest.raises(
+        GateError, match=r"^Quarantined: 2 of 110 images of source \(labelled\) \(1.82 %\), .*: no bytes \(2\)"
+    ):
         dedupe(str(path), workspace=tmp_path / "w")
 
 
@@ -86,7 +88,7 @@ def test_without_a_test_split_answer_and_gate_speak_of_validation(prefect_server
         audit(root=root, workspace=tmp_path / "w", **LIMIT)
     said = answer(Numbers(caught.value.report))
     assert "6 of the 16 validation images (37.5 %) have a duplicate in train." in said
-    with pytest.raises(GateError, match="10 validation images are left"):
+    with pytest.raises(GateError, match="Too few validation images are left: 10, and --min-rows requires 11"):
         audit(root=root, workspace=tmp_path / "w", min_rows=11)
 
 
@@ -213,18 +215,18 @@ GATES: dict[str, tuple[dict[str, bytes], tuple[str, str], str]] = {
     "bursts": (
         bursts("train") | {"train/a/empty.png": b""},
         ("--view", "photo"),
-        "3 of 27 images of train a (11.11 %) are quarantined, more than the 1 % allowed by --max-quarantine: more than "
+        "Quarantined: 3 of 27 images of train a (11.11 %), more than the 1 % allowed by --max-quarantine: more than "
         "one image in one file (2; save each page or frame as a file), no bytes (1). quarantine.parquet names each; "
-        "`--max-quarantine 0.12` accepts them.",
+        "`--max-quarantine 0.12` accepts this share.",
     ),
     "another side": (
         LARGER,
         ("--view", "ink"),
         "the width or height is not the expected one (3; `--view photo` reads images of any ",
     ),
-    "labels": (LABELS, ("--max-ignored", "0.1"), "24 files (33.33 %) are ignored for the ending of their names ("),
+    "labels": (LABELS, ("--max-ignored", "0.1"), "Files ignored for the ending of their names: 24 (33.33 %: .txt 24)"),
     "overlap": ({}, ("--max-overlap", "0.1"), "4 of 24 test images (16.67 %) have a duplicate in train, more than"),
-    "rows": ({}, ("--min-rows", "22"), "20 test images are left, fewer than the 22 required by --min-rows"),
+    "rows": ({}, ("--min-rows", "22"), "Too few test images are left: 20, and --min-rows requires 22;"),
 }  # fmt: skip
 
 
@@ -251,7 +253,7 @@ def test_a_gate_that_fails_prints_reasons_and_what_to_type(
 def test_the_answer_comes_before_the_files_of_other_kinds(audited: Report) -> None:
     said = answer(Numbers(replace(audited, ignored=(IgnoredKind(".txt", 890),))))
     before = answer(Numbers(replace(audited, ignored=())))
-    assert said.startswith(f"{before} 890 of ")
+    assert said.startswith(f"{before} Files ignored for their endings: 890 of ")
     assert said.endswith("(890 .txt).")
 
 

@@ -368,7 +368,7 @@ def test_too_many_unreadable_members_of_a_class_fail_the_run_after_its_report(
 ) -> None:
     with pytest.raises(GateError) as caught:
         cleansplit(**sources, workspace=run.run.parents[1], **MEASURED | {"max_quarantine": 0.01})
-    said = "of small F (7.69 %) are quarantined, more than the 1 % allowed by --max-quarantine: no bytes (1)."
+    said = "of small F (7.69 %), more than the 1 % allowed by --max-quarantine: no bytes (1)."
     assert said in str(caught.value)
     assert (caught.value.report.run / "report.json").is_file()
 
