@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.errors import DataError
+from tasks.errors import UsageError
 from tasks.records import LoadedSources, Overlap, Splits, between
 from tasks.storage import Place, tables
 from tasks.storage.image_files import images_in, paths_of, read_ids
@@ -27,7 +27,7 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
 
     `by` is ``font``, of glyphs; ``group``, a column of the sources; ``folder``, of the file; ``exif``, the camera and
     the minute; an element of DICOM, such as ``dicom:PatientID``; or a regular expression on the path, whose first
-    capture group counts. Raises `DataError` if no row has a group.
+    capture group counts. Raises `UsageError` if no row has a group.
     """
     photographs = [of.photographs for of in loaded.shards] if loaded.reading.kind == "photographs" else []
     columns = DICOM_GROUPS | {"exif": "taken"}
@@ -45,7 +45,7 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
         found = map(pattern.search, paths_of(ids).to_pylist())
         names = pa.array([match and match[1 if pattern.groups else 0] for match in found], pa.string())
     if names.null_count == len(names):
-        raise DataError(f"--group-by {by}: no {MISSING.get(by, 'path of an image matches')}.")
+        raise UsageError(f"--group-by {by}: no {MISSING.get(by, 'path of an image matches')}.")
     return names
 
 

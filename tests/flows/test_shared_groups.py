@@ -11,7 +11,7 @@ from PIL.ExifTags import IFD, Base
 
 from flows import pipeline
 from tasks.classes.camera import taken
-from tasks.errors import DataError, GateError, UndecidedError, UsageError
+from tasks.errors import GateError, UndecidedError, UsageError
 from tasks.presenting.words import Numbers, sentences
 from tasks.records import Report
 from tasks.records.rows import SharedRows
@@ -119,7 +119,7 @@ def test_an_unknown_group_in_train_leaves_every_other_row_undecided(
 def test_a_pattern_without_a_match_and_a_gate_without_groups_are_refused(
     recorded: str, workspace: Path, tracked: Report
 ) -> None:
-    with pytest.raises(DataError, match="--group-by patient: no path of an image matches"):
+    with pytest.raises(UsageError, match="--group-by patient: no path of an image matches"):
         audit(root=recorded, group_by="patient", workspace=workspace)
     with pytest.raises(UsageError, match="max_shared_groups needs --group-by"):
         AuditSpec.of(root=recorded, max_shared_groups=0)
@@ -130,7 +130,7 @@ def test_a_pattern_without_a_match_and_a_gate_without_groups_are_refused(
 def test_a_pattern_without_a_match_is_refused_before_images_are_compared(
     prefect_server: None, recorded: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match="--group-by patient: no path of an image matches"):
+    with pytest.raises(UsageError, match="--group-by patient: no path of an image matches"):
         pipeline.audit(root=recorded, group_by="patient", workspace=tmp_path)
     assert (tmp_path / "stages/fingerprints").exists()
     assert not (tmp_path / "stages/overlap").exists()

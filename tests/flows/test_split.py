@@ -14,7 +14,7 @@ import pytest
 
 from flows.keeping import clean
 from flows.pipeline import cleansplit, evaluate, prepare, sanitize
-from tasks.errors import DataError, UsageError
+from tasks.errors import UsageError
 from tasks.exporting.export import export_run
 from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import LoadedSources, Report, between
@@ -327,8 +327,8 @@ def test_a_set_without_several_classes_is_split_and_not_trained_on(
     ("given", "error", "said"),
     [
         ({"group_by": "("}, UsageError, r"group_by \( is not a valid regular expression"),
-        ({"group_by": "patient-(.*)"}, DataError, "no path of an image matches"),
-        ({"group_by": "group"}, DataError, "no image has a group; --columns group=NAME"),
+        ({"group_by": "patient-(.*)"}, UsageError, "no path of an image matches"),
+        ({"group_by": "group"}, UsageError, "no image has a group; --columns group=NAME"),
         ({"group_by": "[abc]"}, UsageError, "but the largest split has"),
         ({"group_by": "png"}, UsageError, "test need 3 groups, but the images form only 1; use a finer --group-by"),
         ({"group_by": "[abc]", "folds": 5}, UsageError, "5 folds need 5 groups, but there are 3; use --folds 3"),
