@@ -87,10 +87,10 @@ def check_groups(spec: DrawSpec, sizes: Sequence[int], groups: int) -> None:
     """Raise `UsageError` when there are fewer groups than splits or folds."""
     asked = [name for name, size in zip(SPLITS, sizes, strict=True) if size]
     if groups < len(asked):
-        finer = "a finer --group-by or " if spec.group_by else "no --group-alike or " if spec.group_alike else ""
-        other = "--validation 0" if groups == 2 else f"{finer}a higher --threshold, or add other images"
+        finer = "a finer --group-by, or " if spec.group_by else "no --group-alike, or " if spec.group_alike else ""
+        other = "use --validation 0" if groups == 2 else f"{'use ' * bool(finer)}{finer}add other images"
         names = f"{', '.join(asked[:-1])} and {asked[-1]}"
-        raise UsageError(f"{names} need {len(asked)} groups, but the images form only {groups}; use {other}.")
+        raise UsageError(f"{names} need {len(asked)} groups, but the images form only {groups}; {other}.")
     if spec.folds and groups < spec.folds:
         raise UsageError(f"{spec.folds} folds need {spec.folds} groups, but there are {groups}; use --folds {groups}.")
 

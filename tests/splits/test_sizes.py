@@ -19,25 +19,23 @@ from tasks.splits.groups import check_groups, notes_on, sizes_of_splits
         (
             1,
             {},
-            "train, validation and test need 3 groups, but the images form only 1; use a higher --threshold, "
-            "or add other images.",
+            "train, validation and test need 3 groups, but the images form only 1; add other images.",
         ),
         (
             1,
             {"validation": 0},
-            "train and test need 2 groups, but the images form only 1; use a higher --threshold, or add other images.",
+            "train and test need 2 groups, but the images form only 1; add other images.",
         ),
         (
             1,
             {"validation": 0, "group_by": "font"},
-            "train and test need 2 groups, but the images form only 1; use a finer --group-by or a "
-            "higher --threshold, or add other images.",
+            "train and test need 2 groups, but the images form only 1; use a finer --group-by, or add other images.",
         ),
         (
             1,
             {"group_alike": True},
-            "train, validation and test need 3 groups, but the images form only 1; use no --group-alike or a "
-            "higher --threshold, or add other images.",
+            "train, validation and test need 3 groups, but the images form only 1; use no --group-alike, "
+            "or add other images.",
         ),
         (4, {"folds": 5}, "5 folds need 5 groups, but there are 4; use --folds 4."),
     ],
