@@ -45,7 +45,7 @@ def open_arrays(place: Place) -> Rows | None:
     splits = [split_in(name) for name in images]
     if len(set(splits)) < len(splits):
         raise DataError(f"{place} has several arrays of images ({', '.join(images)}); name them x_train and x_test.")
-    return of_arrays([(split_in(name), array, _labels(name, arrays)) for name, array in images.items()], place)
+    return of_arrays([(split_in(name), array, _labels(name, arrays, place)) for name, array in images.items()], place)
 
 
 def _arrays_of(place: Place) -> dict[str, NDArray[Any]]:
@@ -72,11 +72,13 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDA
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _labels(images: str, arrays: dict[str, NDArray[Any]]) -> NDArray[Any] | None:
-    """Return the labels of the same split for an array of images, if the counts match."""
-    for name, array in arrays.items():
+def _labels(images: str, arrays: dict[str, NDArray[Any]], place: Place) -> NDArray[Any] | None:
+    """Return the labels of the same split for an array of images, if any; raises `DataError` for another shape."""
+    for name, array in sorted(arrays.items(), key=lambda pair: pair[1].shape[1:] not in ((), (1,))):
         parts = set("".join(c if c.isalpha() else " " for c in name.lower()).split())
-        if parts & LABELS and split_in(name) == split_in(images) and array.size == len(array):
+        if parts & LABELS and split_in(name) == split_in(images) and array.ndim in (1, 2):
+            if array.size != len(array):
+                raise DataError(f"{place} has labels {name} of shape {array.shape}; save one label per image, as (n,).")
             return array
     return None
 

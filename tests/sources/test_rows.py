@@ -59,12 +59,24 @@ def test_other_files_are_no_rows(tmp_path: Path) -> None:
         ),
         ({"y": np.zeros(3, np.uint8)}, r"contains y \(3,\); save images as"),
         ({"x": np.array([{}, {}], object)}, "is not read"),
+        (
+            {"x_test": np.zeros((3, 4, 4), np.uint8), "y_test": np.eye(3)},
+            r"has labels y_test of shape \(3, 3\); save one label per image, as \(n,\)",
+        ),
     ],
 )
 def test_arrays_of_another_kind_are_refused_in_a_sentence(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DataError, match=said):
         opened(tmp_path / "a.npz")
+
+
+def test_labels_are_found_next_to_the_same_ones_in_another_shape(tmp_path: Path) -> None:
+    images, labels = np.zeros((3, 4, 4), np.uint8), np.array([2, 0, 1])
+    np.savez(tmp_path / "a.npz", y_train_one_hot=np.eye(3), x_train=images, y_train=labels[:, None], classes=3)
+    rows = opened(tmp_path / "a.npz")
+    assert rows is not None
+    assert [name.split("/")[-2] for name in rows.names] == ["2", "0", "1"]
 
 
 def test_an_array_that_claims_more_than_its_file_holds_is_refused(tmp_path: Path) -> None:
