@@ -101,7 +101,8 @@ def show(report: Report, about: str) -> None:
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:
     """Emit an event if the overlap of the same sources, measured in the same way, has changed since the last time."""
-    before = _last(report, workspace)
+    asked, others = report.to_json()["spec"], _earlier(report.spec, workspace)
+    before = next((one for one in others if one.run != report.run and one.to_json()["spec"] == asked), None)
     if before is not None and _overlap(before) != _overlap(report):
         payload = {"before": _overlap(before), "now": _overlap(report), "run_before": before.run.name}
         emit_event("cleansplit.overlap.changed", _resource(about), payload=payload)
@@ -117,12 +118,6 @@ def tell_of_gates(report: Report, about: str, again: bool) -> None:
 
 def _resource(about: str) -> dict[str, str]:
     return {"prefect.resource.id": f"cleansplit.sources.{about}", "prefect.resource.name": about}
-
-
-def _last(report: Report, workspace: Place) -> Report | None:
-    """Return the last other report with the same parameters."""
-    asked, others = report.to_json()["spec"], _earlier(report.spec, workspace)
-    return next((one for one in others if one.run != report.run and one.to_json()["spec"] == asked), None)
 
 
 def _earlier(spec: Any, workspace: Place) -> Iterator[Report]:

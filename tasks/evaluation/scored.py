@@ -30,8 +30,10 @@ def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, targe
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}
         found = {other: verified_twins(workspace / join.table(name)) for other, join in joins.items()}
         # Rows that show the same, directly or through other rows, are right or wrong together.
-        equal = [_equal_pixels(splits[name].places(workspace)), *found.values()]
-        groups = groups_of(splits[name].rows, map(links_of, equal))
+        parts = iterate_images(splits[name].places(workspace))
+        pixels = [blake2b(image, digest_size=16).digest() for part in parts for image in part.gray]
+        equal = np.unique(np.array(pixels, "V16"), return_inverse=True)[1]
+        groups = groups_of(splits[name].rows, map(links_of, [equal, *found.values()]))
         twins = found["train"] >= 0
         tables.write(pa.table({"group": groups, "has_twin": twins}), target / f"{name}.parquet")
     with_test = between(overlaps, "train", "test")  # the loop leaves the groups and twins of test
@@ -50,12 +52,6 @@ def has_twin(twins: Place) -> Mask:
     """Return, for each row of a split, whether it has a duplicate in the other."""
     table = tables.read(twins, ["exact", "near"])
     return pc.or_(table["exact"], table["near"]).to_numpy()
-
-
-def _equal_pixels(files: list[Place]) -> RowNumbers:
-    """Return a number per row of a split; rows with equal pixels, as stored for training, share it."""
-    digests = [blake2b(image, digest_size=16).digest() for part in iterate_images(files) for image in part.gray]
-    return np.unique(np.array(digests, "V16"), return_inverse=True)[1]
 
 
 def verified_twins(table: Place) -> RowNumbers:

@@ -97,19 +97,6 @@ def accuracy_rows(numbers: Numbers, subsets: Sequence[str]) -> TableRows:
     return _by_model(numbers, found, "accuracy", where.values(), "-")
 
 
-def effect_rows(numbers: Numbers, comparisons: Sequence[Comparison]) -> TableRows:
-    """Return the comparisons in percentage points with 95 % intervals, one row per model and training size."""
-    columns = {name: COMPARISONS[name] for name in comparisons}
-    found = [(columns[one.comparison], one) for one in numbers.report.effects if one.comparison in columns]
-    return _by_model(numbers, found, "points", columns.values())
-
-
-def claim_rows(numbers: Numbers) -> TableRows:
-    """Return the accuracy that each way of drawing claims, in percent with 95 % intervals, one row per model."""
-    claims = numbers.report.drawing.claims if numbers.report.drawing else ()
-    return _by_model(numbers, [(WAYS[one.drawn], one) for one in claims], "accuracy", WAYS.values())
-
-
 def _by_model(
     numbers: Numbers, found: Iterable[tuple[str, Any]], name: str, columns: Iterable[str], to: str = " to "
 ) -> TableRows:
@@ -146,16 +133,19 @@ def tables_of(
     numbers: Numbers, subsets: Sequence[str] = tuple(SUBSETS), comparisons: Sequence[Comparison] = tuple(COMPARISONS)
 ) -> Tables:
     """Return the tables of a report that have rows: first rows and overlap, or of a single set its groups."""
-    alone = numbers.report.alone
+    alone, drawing = numbers.report.alone, numbers.report.drawing
+    columns = {name: COMPARISONS[name] for name in comparisons}
+    claims = [(WAYS[one.drawn], one) for one in drawing.claims] if drawing else []
+    effects = [(columns[one.comparison], one) for one in numbers.report.effects if one.comparison in columns]
     tables = {
         "splits": ("Rows of each split", [] if alone else split_rows(numbers)),
         "overlap": (OVERLAP, [] if alone else overlap_rows(numbers)),
         "groups": (f"Groups of duplicates inside {'the set' if alone else 'each split'}", group_rows(numbers)),
         "similarity": ("Best matches that are not identical, by similarity", band_rows(numbers)),
         "judged": ("Pairs that people looked at, by similarity", judged_rows(numbers)),
-        "claims": (CLAIMS, claim_rows(numbers)),
+        "claims": (CLAIMS, _by_model(numbers, claims, "accuracy", WAYS.values())),
         "accuracy": ("Accuracy on test rows in percent, with 95 % intervals", accuracy_rows(numbers, subsets)),
-        "effects": (DIFFERENCES, effect_rows(numbers, comparisons)),
+        "effects": (DIFFERENCES, _by_model(numbers, effects, "points", columns.values())),
     }
     return {name: table for name, table in tables.items() if table[1]}
 

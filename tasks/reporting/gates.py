@@ -154,7 +154,10 @@ def _reasons(role: Role, name: str, report: Report) -> str:
 
 def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     if gate.value is None:
-        return f"{flag} can't be checked: {_unknown(report)}"
+        empty = next((name for name in report.evaluated if not report.rows[name]), None)
+        no_images = f"{'the set' if report.alone else empty or report.scored} has no images."
+        unknown = [*sentences(Numbers(report), "blank"), "`--undecided pass` accepts them."]
+        return f"{flag} can't be checked: {no_images if empty or not report.incomparable else ' '.join(unknown)}"
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     one = _number(worst) == 1
     if isinstance(worst, SplitGroups):
@@ -177,14 +180,6 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         undecided = f"{worst.undecided:,} more {'is' if worst.undecided == 1 else 'are'} undecided: that may be {limit}"
         return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."
     return f"{said}, {limit}; {then}."
-
-
-def _unknown(report: Report) -> str:
-    """Return why the overlap of a split is unknown, in sentences."""
-    empty = next((name for name in report.evaluated if not report.rows[name]), None)
-    if empty or not report.incomparable:
-        return f"{'the set' if report.alone else empty or report.scored} has no images."
-    return " ".join([*sentences(Numbers(report), "blank"), "`--undecided pass` accepts them."])
 
 
 def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:
