@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 9; }
+int32_t NAME(kernel_version)(void) { return 10; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -453,46 +453,23 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
     }
 }
 
-enum { WINDOW = 9, STRIDE = 2, WINDOWS = SIDE / STRIDE };
-
-/* Add the pixels of each column of an image in windows; beyond its edges all is 0. The sums lie on their side. */
-PART void add_windows(const float *image, int columns, float *turned) {
-    for (int window = 0; window < WINDOWS; window++) {
-        int low = STRIDE * window - WINDOW / 2, high = STRIDE * window + WINDOW / 2;
-        for (int column = 0; column < columns; column += LANES) {
-            vec sum = all(0);
-            for (int row = low < 0 ? 0 : low; row <= high && row < SIDE; row++) sum += load(image + row * columns + column);
-            for (int lane = 0; lane < LANES; lane++) turned[(column + lane) * WINDOWS + window] = sum[lane];
+void NAME(textured)(const float *images, int64_t count, const float *fine, int64_t fine_reach, const float *coarse,
+                    int64_t coarse_reach, float *shares) {
+    float one[MARGIN + PIXELS + MARGIN] = {0}, two[MARGIN + PIXELS + MARGIN] = {0}, background[PIXELS];
+    float *seen = one + MARGIN, *left = two + MARGIN;
+    for (const double pixels = (SIDE - 2) * (SIDE - 2); count--; images += PIXELS) {
+        smooth(images, SIDE, fine, fine_reach, 0, seen), smooth(images, SIDE, coarse, coarse_reach, 0, background);
+        for (int at = 0; at < PIXELS; at += LANES) store(left + at, load(seen + at) - load(background + at));
+        vec sum = all(0), squares = all(0), right, down, norm, of_left;
+        for (int at = SIDE; at < PIXELS - SIDE; at += LANES) {
+            gradients(seen, SIDE, at, &right, &down, &norm), gradients(left, SIDE, at, &right, &down, &of_left);
+            norm = where(of_left < norm, of_left, norm);
+            if (at % SIDE == 0) norm[0] = 0; /* the first and the last column have none */
+            if (at % SIDE == SIDE - LANES) norm[LANES - 1] = 0;
+            sum += norm, squares += norm * norm;
         }
-    }
-}
-
-PART void means(const float *image, float mean[WINDOWS * WINDOWS]) {
-    float turned[SIDE * WINDOWS];
-    add_windows(image, SIDE, turned), add_windows(turned, WINDOWS, mean);
-    for (int at = 0; at < WINDOWS * WINDOWS; at++) mean[at] /= WINDOW * WINDOW;
-}
-
-void NAME(textured)(const float *images, int64_t count, const float *half, int64_t reach, float *shares) {
-    float values[PIXELS], squares[PIXELS], background[PIXELS], covered[WINDOWS * WINDOWS];
-    for (int at = 0; at < PIXELS; at++) values[at] = 1;
-    for (means(values, covered); count--; images += PIXELS) {
-        float mean[WINDOWS * WINDOWS], square[WINDOWS * WINDOWS], variance[WINDOWS * WINDOWS];
-        smooth(images, SIDE, half, reach, 0, background);
-        for (int at = 0; at < PIXELS; at += LANES) {
-            vec value = load(images + at) - load(background + at);
-            store(values + at, value), store(squares + at, value * value);
-        }
-        means(values, mean), means(squares, square);
-        double sum = 0, valid = 0, share = 0;
-        for (int at = 0; at < WINDOWS * WINDOWS; at++) {
-            float centre = mean[at] / covered[at], found = square[at] / covered[at] - centre * centre;
-            variance[at] = covered[at] > 0.6f && found > 0 ? found : 0;
-            sum += variance[at], valid += covered[at] > 0.6f;
-        }
-        double least = 0.05 * sum / valid > 4 ? 0.05 * sum / valid : 4;
-        for (int at = 0; at < WINDOWS * WINDOWS; at++) share += variance[at] > least;
-        *shares++ = (float)(share / (WINDOWS * WINDOWS));
+        double mean = total(sum) / pixels;
+        *shares++ = (float)(mean * mean / (total(squares) / pixels + 16));
     }
 }
 

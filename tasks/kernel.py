@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 9  # of the functions and their results; libraries of other versions are ignored
+VERSION = 10  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 
@@ -29,7 +29,7 @@ ARGUMENTS = {
     "register_finely": (FLOATS, FLOATS, NUMBER, FLOATS),
     "overlay": (FLOATS, FLOATS, FLOATS, NUMBER, NUMBER, FLOATS, NUMBER, FLOATS, FLOATS, BYTES),
     "agreement": (FLOATS, FLOATS, BYTES, NUMBER, NUMBER, FLOATS),
-    "textured": (FLOATS, NUMBER, FLOATS, NUMBER, FLOATS),
+    "textured": (FLOATS, NUMBER, FLOATS, NUMBER, FLOATS, NUMBER, FLOATS),
     "sharpness": (FLOATS, NUMBER, FLOATS, NUMBER, SHORTS, FLOATS),
     "soften": (FLOATS, FLOATS, NUMBER, FLOATS, NUMBER, SHORTS, NUMBER, FLOATS),
     "seen": (FLOATS, NUMBER, FLOATS, FLOATS, NUMBER, BYTES),

@@ -3,8 +3,9 @@
 Small copies rule out most pairs early. If one has bars around it, what is inside them is aligned as well, and the
 higher agreement counts.
 
-Where little texture agrees, it proves little: if neither image has texture in a share of `TEXTURED`, the agreement is
-negative. The pair may be a duplicate, but this is never certain.
+Where little texture agrees, it proves little: if an image has texture in less than `TEXTURED`, their agreement is
+negative. The pair may be a duplicate, but this is never certain. The edges of bars hide texture, so if an image is
+framed, the one with more texture decides.
 """
 
 import numpy as np
@@ -24,7 +25,7 @@ from tasks.threads import several_threads
 AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened for few copies each
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
-TEXTURED = 0.38  # share of an image that needs texture to make a pair certain
+TEXTURED = 0.12  # share of an image that needs texture to make a pair certain
 
 
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
@@ -40,7 +41,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 
     with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
-    found, share = np.concatenate([np.empty(0), *parts]), np.maximum(first.texture, second.texture)
+    found, shares = np.concatenate([np.empty(0), *parts]), (first.texture, second.texture)
+    share = np.where(first.framed | second.framed, np.maximum(*shares), np.minimum(*shares))
     found[(found >= LOWEST) & (share < TEXTURED)] *= -1
     return np.trunc(found * 10_000) / 10_000
 

@@ -1,23 +1,19 @@
 """Measure whether two aligned images have the same structure: the agreement of their gradients."""
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from tasks.arrays import Mask, Pixels
 from tasks.kernel import SIDES, compiled
 from tasks.registration.sharpness import half_filter, smoothed
-from tasks.registration.warp import along_both, contiguous, warped
+from tasks.registration.warp import contiguous, warped
 
-VERSION = 8  # of the measure; other versions may give other agreements
+VERSION = 9  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
-WINDOW, STRIDE = 9, 2  # pixels: side and distance of the windows for measuring texture
-LEAST_INSIDE = 0.6  # minimum share of a window inside the image
-LEAST_VARIANCE, LEAST_SHARE = 4.0, 0.05  # minimum variance of a textured window, and its ratio to the mean variance
+FAINT = 16.0  # mean squared gradient that counts as noise, in gray levels across two pixels
 
 
 class Overlaid(NamedTuple):
@@ -76,19 +72,21 @@ def agreement(pairs: Overlaid) -> Pixels:
 def textured(pictures: Pixels) -> Pixels:
     """Return the share of each image, float32 (n, side, side), that has texture, float32 (n,).
 
-    The few gradients of a smooth image, such as a ramp or a vignette, prove little: many unrelated images share them.
+    It is the squared mean of all gradients by the mean of their squares. A gradient is at most the one that is left
+    after a smooth background is subtracted. So ramps and vignettes have little texture, and plain shapes, which have
+    gradients only at their outlines: unrelated images share both.
     """
+    fine, coarse = half_filter(BLUR), half_filter(BACKGROUND)
     if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
-        half, found = half_filter(BACKGROUND), np.empty(len(pictures), np.float32)
-        kernel.textured(contiguous(pictures), len(pictures), half, len(half) - 1, found)
+        found = np.empty(len(pictures), np.float32)
+        filters = fine, len(fine) - 1, coarse, len(coarse) - 1
+        kernel.textured(contiguous(pictures), len(pictures), *filters, found)
         return found
-    covered = _box(np.ones((1, *pictures.shape[1:]), np.float32))
-    valid, left = covered > LEAST_INSIDE, pictures - smoothed(pictures, BACKGROUND)
-    mean, squares = (_box(part) / covered for part in (left, left * left))
-    variance = np.maximum(squares - mean * mean, 0) * valid
-    mean_variance = variance.sum(axis=(1, 2)) / valid.sum()
-    least = np.maximum(np.float32(LEAST_VARIANCE), np.float32(LEAST_SHARE) * mean_variance)
-    return (variance > least[:, None, None]).mean(axis=(1, 2), dtype=np.float32)
+    seen = smoothed(pictures, BLUR)
+    steps = [_gradients(part) for part in (seen, seen - smoothed(pictures, BACKGROUND))]
+    squares = np.minimum(*(down * down + right * right for down, right in steps))
+    mean = np.sqrt(squares).mean(axis=(1, 2))
+    return mean * mean / (squares.mean(axis=(1, 2)) + np.float32(FAINT))
 
 
 def _well_inside(inside: Mask) -> Mask:
@@ -105,13 +103,3 @@ def _well_inside(inside: Mask) -> Mask:
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:
     """Return the gradients down and to the right, float32 (n, side - 2, side - 2) each."""
     return pictures[:, 2:, 1:-1] - pictures[:, :-2, 1:-1], pictures[:, 1:-1, 2:] - pictures[:, 1:-1, :-2]
-
-
-@cache
-def _windows(side: int) -> Pixels:
-    return uniform_filter1d(np.eye(side), WINDOW, axis=0, mode="constant")[::STRIDE].astype(np.float32)
-
-
-def _box(pictures: Pixels) -> Pixels:
-    """Return the mean of every window, float32 (n, side / STRIDE, side / STRIDE), with 0 beyond the edges."""
-    return along_both(_windows(pictures.shape[1]), pictures)

@@ -103,7 +103,7 @@ static void compare_images(void) {
     print_digest("overlay", two, sizeof two);
     agreement(one, two, inside, PAIRS, SIDE, found);
     print_digest("agreement", found, sizeof found);
-    textured(one, PAIRS, wide, MARGIN - 1, found);
+    textured(one, PAIRS, half, 2, wide, MARGIN - 1, found);
     print_digest("texture", found, sizeof found);
     for (int at = 0; at < PAIRS * 6; at++) maps[at] = (at % 6 % 4 == 0) + uniform(-0.2f, 0.2f);
     register_finely(first, second, PAIRS, maps);

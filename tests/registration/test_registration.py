@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from tasks.arrays import Pixels
+from tasks.overlap.agreements import TEXTURED
 from tasks.registration.agreement import Overlaid, agreement, overlay, textured
 from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT, register
 from tasks.registration.forms import SMOOTH, facts_of
@@ -167,10 +168,21 @@ def test_smooth_pictures_have_little_texture_and_scenes_have_much() -> None:
     x, y = np.meshgrid(*[np.arange(SIDE, dtype=np.float32)] * 2)
     vignette = 255 - ((x - 32) ** 2 + (y - 32) ** 2) / 9
     smooth = np.rint(np.stack([np.full_like(x, 100), 3 * x + y, 255 - 2 * x - 2 * y, vignette]))
-    assert textured(smooth).max() < 0.4
+    assert textured(smooth).max() < TEXTURED
     ramp = smooth[1:2]
     assert agreement(laid(ramp, ramp, register(ramp, ramp))) > 0.95, "which is why agreement is not enough"
-    assert textured(windows(MIDDLE)).min() > 0.5
+    assert textured(windows(MIDDLE)).min() > TEXTURED
+
+
+def test_plain_shapes_have_little_texture_although_one_agrees_with_another() -> None:
+    x, y = np.meshgrid(*[np.arange(SIDE, dtype=np.float32)] * 2)
+    discs = [np.hypot(x - 32, y - 30) < radius for radius in (10, 15, 18, 22)]
+    squares = [np.maximum(np.abs(x - 30), np.abs(y - 32)) < half for half in (8, 14, 20)]
+    edges = [x + slope * y > 40 for slope in (0, 0.4, 1)]
+    for contrast in (40, 150):
+        shapes = np.where([*discs, *squares, *edges], 50 + contrast, 50).astype(np.float32)
+        assert textured(shapes).max() < TEXTURED
+        assert agreement(laid(shapes[1:2], shapes[2:3], register(shapes[1:2], shapes[2:3]))) > 0.95
 
 
 def test_ramps_are_smooth_unless_they_frame_a_scene() -> None:
