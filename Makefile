@@ -108,7 +108,7 @@ faults: .venv/test .venv-moto  ## kills, full disks, rotten files, bad servers: 
 	  tests/kernel/faults_of_processors.py
 	$(BIN)/python -m tests.operations.outage
 	$(BIN)/python -m tests.operations.outage --away 60 --cancel
-	$(BIN)/python -m tests.operations.outage --away 360
+	$(BIN)/python -m tests.operations.outage --away 600
 	$(BIN)/python -m tests.operations.outage --away 10 --forget
 
 .venv-moto:           # a second store, of the S3 protocol as Amazon speaks it

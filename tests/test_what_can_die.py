@@ -30,7 +30,7 @@ HELD = {
         ],
         "only the worker": [f"{INSTALLATION}::test_only_the_worker_dies_so_its_run_ends_and_another_worker_is_started"],
         "Prefect's server, for up to two minutes": ["tests.operations.outage"],
-        "Prefect's server, for longer": ["tests.operations.outage --away 360", "server"],
+        "Prefect's server, for longer": ["tests.operations.outage --away 600", "server"],
         "the database": ["tests.operations.outage --away 10 --forget"],
         "a run that is cancelled": [
             "tests/operations/test_installation.py::test_a_cancelled_run_stops_and_leaves_nothing_half_done",

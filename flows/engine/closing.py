@@ -24,7 +24,7 @@ from prefect.runtime import flow_run
 from prefect.settings import get_current_settings, temporary_settings
 from prefect.states import Cancelled, Crashed
 
-from flows.engine.interrupt import cancelled, end, is_of_a_run
+from flows.engine.interrupt import cancelled, commanding, end, is_of_a_run
 from flows.engine.temporary import stays
 from tasks.errors import ProcessLostError, ServerError
 from tasks.processes import end_processes
@@ -142,7 +142,8 @@ def stopped_when_cancelled() -> Iterator[None]:
     """Stop the flow of this block when it has a final state on a server that others reach, too.
 
     The process of a command or of our deployment ends. Elsewhere, in any thread, the flow raises `StoppedError` as soon
-    as its running tasks have ended; tasks in worker processes end at once. A flow that the server left closes the rest.
+    as its running tasks have ended; tasks in worker processes end at once. A flow that the server left closes the rest,
+    or ends the process of a command: Prefect would try for minutes to report the failure, and then its log.
     """
     ended, stopped = threading.Event(), threading.Event()
     if stays(get_current_settings().api.url):
@@ -155,6 +156,9 @@ def stopped_when_cancelled() -> Iterator[None]:
         once = temporary_settings({"client.max_retries": 0})  # it may have returned; otherwise nobody waits again
         with suppress(HTTPError), once, get_client(sync_client=True) as client:
             _close_below([UUID(str(flow_run.id))], Crashed(message=str(error)), client)
+            raise
+        if commanding.is_set():
+            end(str(error).removesuffix("."), error.exit_code)
         raise
     finally:
         cancelled.reset(token)

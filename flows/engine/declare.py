@@ -73,10 +73,11 @@ def named_if_dead() -> Iterator[None]:
         if not isinstance(error, TransportError) and answers():
             raise
         address = get_current_settings().api.url
-        where, other = (f"at {address} ", f", or unset {temporary.ADDRESS},") if temporary.stays(address) else ("", "")
+        where, what = "", "run the command again"
+        if temporary.stays(address):
+            where, what = f"at {address} ", f"start it, or unset {temporary.ADDRESS}"
         api = " Its address usually ends in /api." if where and "/api/" not in f"{address}/" else ""
-        said = f"Prefect's server {where}does not answer; start it{other} and run the command again.{api}"
-        raise ServerError(said) from error
+        raise ServerError(f"Prefect's server {where}does not answer; {what}.{api}") from error
 
 
 def answers() -> bool:

@@ -26,14 +26,14 @@ WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminat
 _flow: contextvars.Context | None = None  # context of the outermost flow of this process
 stopping = threading.Event()
 cancelled = contextvars.ContextVar[threading.Event | None]("set when the flow is cancelled", default=None)
-_commanding = threading.Event()  # set while signals end this process
+commanding = threading.Event()  # set while signals end this process
 
 
 def stop_at_once() -> None:
     """Let Ctrl-C and SIGTERM end this process and its children within seconds from now on."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    _commanding.set()
+    commanding.set()
     for number in WORDS:
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -42,7 +42,7 @@ def stop_at_once() -> None:
 
 def stop_as_usual() -> None:
     """Let Ctrl-C raise `KeyboardInterrupt` and SIGTERM end this process from now on, where no work is unfinished."""
-    _commanding.clear()
+    commanding.clear()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -52,7 +52,7 @@ def is_of_a_run() -> bool:
     """Return whether this process exists only for a run: of a command, or of a deployment."""
     from prefect.runtime import deployment
 
-    return _commanding.is_set() or bool(deployment.id)
+    return commanding.is_set() or bool(deployment.id)
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ def server_gone(environment: Mapping[str, str], scratch: Path, sources: Mapping[
     process = command.start()
     os.killpg(server.pid, signal.SIGKILL)
     said = process.communicate(timeout=300)[1]
-    sentence = f"cleansplit: Prefect's server at {address} does not answer; start it, or unset PREFECT_API_URL, and "
+    sentence = f"cleansplit: Prefect's server at {address} does not answer; start it, or unset PREFECT_API_URL; run "
     problems = Counter(unexplained=int(process.returncode != 1 or sentence not in said))
     again = Command(command.workspace, environment, "threads", sources)
     problems["unexplained"] += again.finish() != 0

@@ -215,7 +215,7 @@ def test_a_server_that_does_not_answer_is_named_to_python_too(sources: dict[str,
 
     for address, more in (("http://127.0.0.1:9/api", ""), ("http://127.0.0.1:9", " Its address usually ends in /api.")):
         dead = {PREFECT_API_URL: address, PREFECT_CLIENT_MAX_RETRIES: 0}
-        said = f"at {address} does not answer; start it, or unset PREFECT_API_URL, and run the command again.{more}"
+        said = f"at {address} does not answer; start it, or unset PREFECT_API_URL.{more}"
         with temporary_settings(dead), pytest.raises(ServerError, match=f"{re.escape(said)}$"):
             audit(train=sources["large"], test=sources["small"], workspace=tmp_path / "w")
 

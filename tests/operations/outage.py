@@ -4,8 +4,8 @@
 users have them, in a temporary folder. Exits with 1 unless
 
 - the run completes, if the server was away for up to two minutes;
-- the run completes, is Failed with a sentence, or is Crashed, and the next one continues it and closes what it left, if
-  the server was away for longer;
+- the run is Failed with a sentence, or Crashed, and the next one continues it and closes what it left, if the server
+  was away for longer, such as 600 seconds: calls are tried for about four minutes, but a run may do without them;
 - the process of the run ends within a minute, if the run is cancelled after the outage (`--cancel`);
 - the next run continues it after another deployment, if the server has lost its database (`--forget`).
 """
@@ -70,7 +70,7 @@ def main(away: int = SURVIVED, cancel: bool = False, forget: bool = False) -> No
                 else:
                     state = ended(run, LONGEST)
                     _print(state, began)
-                if forget or (away > SURVIVED and not state.is_completed()):
+                if forget or away > SURVIVED:
                     said = f"Prefect's server at {address} does not answer;"
                     assert forget or state.is_crashed() or state.message.startswith(said)
                     until(lambda: not processes_with(f"PREFECT__FLOW_RUN_ID={run}"), LONGEST)
