@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.errors import DataError, GateError, UsageError
+from tasks.errors import GateError, UsageError
 from tasks.records.rows import SharedRows
 from tasks.records.spec import AuditSpec
 from tests.build import dicom, scene, write_folder
@@ -80,5 +80,5 @@ def test_an_element_that_is_not_read_and_a_set_without_dicom_are_refused(prefect
         f"{split}/{n}.dcm": dicom(scan(n + 50 * (split == "test"))) for split in ("train", "test") for n in range(3)
     }
     folder = write_folder(tmp_path / "scans", gray)
-    with pytest.raises(DataError, match="no image is a DICOM file with a PatientID"):
+    with pytest.raises(UsageError, match="no image is a DICOM file with a PatientID"):
         audit(root=str(folder), group_by="dicom:PatientID", workspace=tmp_path / "w")
