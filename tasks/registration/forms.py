@@ -22,7 +22,7 @@ PLAIN_WITHIN = 16  # gray levels: largest deviation from the middle of the outer
 WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
 AT_ONCE = 1024  # copies to measure at a time
-SMOOTH = 0.02  # share of a photograph with texture below which only identical copies of it are found
+SMOOTH = 0.02  # share of a photograph with texture below which changed copies of it may be missed
 FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
 
 
