@@ -222,8 +222,8 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
         (
             {"max_quarantine": 1, "max_duplicates": 0.11},
             4,
-            "^--max-duplicates can't be checked: 2 of the 96 images have no usable fingerprint, so only identical "
-            "copies are found. `--undecided pass` accepts them.$",
+            "^--max-duplicates can't be checked: 2 of the 96 images have no usable fingerprint, so changed "
+            "copies may be missed. `--undecided pass` accepts them.$",
         ),
         ({"max_quarantine": 1, "max_duplicates": 0.125}, 0, ""),
     ],
