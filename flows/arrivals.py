@@ -124,7 +124,7 @@ def compared(
     of = [(one.name, part) for one in references for part in one.live if part.prints.rows]
     known = [(name, part.id, rulings[name].sha256) for name, part in of]
     key: list[Any] = [VERSION, [one.sha256 for one in loaded.archives], batch.of, known, decided and decided.sha256]
-    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine(), 2]  # version of the counts
+    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine()]
     about = Arrived(
         loaded.archives[0].name,
         rows={},

@@ -134,7 +134,7 @@ def group_duplicates(
 def _settled_by(joined: Joined, ruling: Ruling, decided: Decided | None) -> dict[str, Any]:
     """Return the inputs that determine which pairs are duplicates."""
     return {
-        "version": [VERSION, 2],  # of the pairs, and of their counts
+        "version": VERSION,
         "join": joined.sha256,
         "ruling": ruling.sha256,
         "threshold": [ruling.verdict.threshold, ruling.verdict.reason],
