@@ -38,9 +38,12 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
             with foreign.open_parquet(place) as file:
                 table = file.read(["id", "vector"]).combine_chunks()
             ids, lists = table["id"].combine_chunks().cast(pa.string()), table["vector"].combine_chunks()
-            (length,) = pc.list_value_length(lists).unique().to_pylist()
-            read = lists.flatten().to_numpy().reshape(len(ids), length)
+            if len(pc.list_value_length(lists).unique()) != 1:
+                raise ValueError("the vectors differ in length")
+            read = lists.flatten().to_numpy().reshape(len(ids), -1)
         vectors: Pixels = np.asarray(read, np.float32)
+        if repeated := len(ids) - len(ids.unique()):
+            raise ValueError(f"repeated ids: {repeated:,}")
         if vectors.ndim != 2 or len(vectors) != len(ids) or not np.isfinite(vectors).all():
             raise ValueError(f"{len(ids):,} ids, an array of shape {vectors.shape}, perhaps values that are not finite")
     except Exception as error:  # a header of numpy can raise anything

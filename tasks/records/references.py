@@ -49,6 +49,13 @@ class Arrived:
         said = (f"{count:,} {name}{about.get(name, '')}" for name, count in counts.items() if count)
         return f"{self.source}: {', '.join(said)}"
 
+    @property
+    def incomparable(self) -> str:
+        """A sentence about the images without a usable fingerprint."""
+        new = self.rows.get("new", 0)
+        of, have = f"{new:,} new {'image' if new == 1 else 'images'}", "has" if self.blank == 1 else "have"
+        return f"{self.blank:,} of the {of} {have} no usable fingerprint, so changed copies may be missed."
+
 
 @dataclass(frozen=True)
 class Segment:

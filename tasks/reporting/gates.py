@@ -63,9 +63,7 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
         return None
     if (found + undecided) / images > limit:
         return UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")
-    said = f"{arrived.blank:,} of the {images:,} images {'has' if arrived.blank == 1 else 'have'} no usable fingerprint"
-    missed = "so changed copies may be missed. `--undecided pass` accepts them."
-    return GateError(f"--max-duplicates can't be checked: {said}, {missed}")
+    return GateError(f"--max-duplicates can't be checked: {arrived.incomparable} `--undecided pass` accepts them.")
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:

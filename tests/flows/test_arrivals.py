@@ -222,7 +222,7 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
         (
             {"max_quarantine": 1, "max_duplicates": 0.11},
             4,
-            "^--max-duplicates can't be checked: 2 of the 96 images have no usable fingerprint, so changed "
+            "^--max-duplicates can't be checked: 2 of the 86 new images have no usable fingerprint, so changed "
             "copies may be missed. `--undecided pass` accepts them.$",
         ),
         ({"max_quarantine": 1, "max_duplicates": 0.125}, 0, ""),
@@ -295,7 +295,7 @@ def test_new_images_that_can_not_be_compared_are_counted(small: dict[str, Any], 
     with pytest.raises(GateError, match=said):
         arrivals(source=batch, max_duplicates=0.2, **small)
     new = batch_of(tmp_path / "new", {}, {"a/black.png": png(np.zeros((28, 28), np.uint8))})
-    with pytest.raises(GateError, match="--max-duplicates can't be checked: 1 of the 1 images has no usable") as caught:
+    with pytest.raises(GateError, match="--max-duplicates can't be checked: 1 of the 1 new image has no") as caught:
         arrivals(source=new, max_duplicates=0, **small)
     assert caught.value.exit_code == 4
     arrivals(source=new, max_duplicates=0, undecided="pass", **small)

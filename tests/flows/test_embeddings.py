@@ -111,15 +111,21 @@ def test_the_rows_of_an_array_are_named_by_a_listing(given: dict[str, Any], tmp_
 @pytest.mark.parametrize(
     ("vectors", "wrong"),
     [
-        ([[1.0, 2.0], [1.0]], "does not contain embeddings"),
+        ([[1.0, 2.0], [1.0]], "the vectors differ in length"),
         ([[1.0, float("nan")], [1.0, 2.0]], "not finite"),
-        ([[1.0, 2.0], None], "does not contain embeddings"),
+        ([[1.0, 2.0], None], "the vectors differ in length"),
         (["a", "b"], "does not contain embeddings"),
     ],
 )
 def test_vectors_that_do_not_fit_are_refused(vectors: list[Any], wrong: str, tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["train/a.png", "train/b.png"], "vector": vectors}), tmp_path / "e.parquet")
     with pytest.raises(DataError, match=wrong):
+        read_embeddings(Place.of(tmp_path / "e.parquet"))
+
+
+def test_an_id_with_two_vectors_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": ["train/a.png"] * 2, "vector": [[1.0], [2.0]]}), tmp_path / "e.parquet")
+    with pytest.raises(DataError, match=r"repeated ids: 1"):
         read_embeddings(Place.of(tmp_path / "e.parquet"))
 
 
