@@ -12,7 +12,6 @@ from PIL import Image
 
 from tasks.arrays import Gray, Pixels
 from tasks.records import Report
-from tasks.records.removed import each_pair_once
 from tasks.registration.align import SIDE, register
 from tasks.registration.warp import warped
 from tasks.storage import Place, at, tables
@@ -85,7 +84,7 @@ def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
     unconfirmed = _numbered(run, "unconfirmed") if undecided else removed.slice(0, 0)
     least, most = ([(report.view.column, order), ("id", "ascending")] for order in ("ascending", "descending"))
     found = {
-        "conflict": each_pair_once(conflicts.filter(conflicts["open"])).sort_by(most),
+        "conflict": _each_pair_once(conflicts.filter(conflicts["open"])).sort_by(most),
         "near": removed.filter(pc.equal(removed["reason"], "near")).sort_by(least),
         "undecided": unconfirmed.sort_by(most),
         "exact": removed.filter(pc.equal(removed["reason"], "exact")).sort_by("id"),
@@ -99,6 +98,13 @@ def _pairs_of(run: Place, report: Report) -> tuple[list[Row], bool]:
     every = all(len(table) <= room[kind] for kind, table in found.items())
     subjects = _numbered(run, "same_subject").slice(0, SUBJECTS).to_pylist() if report.same_subject else []
     return [*pairs.values(), *(_oriented(row | {"kind": "subject"}, gone) for row in subjects)], every
+
+
+def _each_pair_once(table: pa.Table) -> pa.Table:
+    """Return the rows of a table without repetitions of a pair of images, in whichever order."""
+    ends = [find(table["id"], table["twin_id"]) for find in (pc.min_element_wise, pc.max_element_wise)]
+    pairs = pa.table([*ends, pa.array(range(len(table)), pa.int64())], names=["one", "other", "row"])
+    return table.take(pairs.group_by(["one", "other"]).aggregate([("row", "min")])["row_min"].sort())
 
 
 def _numbered(run: Place, name: str) -> pa.Table:

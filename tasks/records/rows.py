@@ -133,9 +133,9 @@ class SplitGroups:
 
 @dataclass(frozen=True, config=STRICT)
 class LabelConflicts:
-    """Pairs of duplicates with different labels, and the open ones, whose right label nobody decided yet."""
+    """Images with a duplicate of another label, and the open ones, whose right label nobody decided yet."""
 
-    pairs: Count
+    images: Count
     open: Count
 
 

@@ -12,7 +12,7 @@ from tasks.records import rows as row
 from tasks.records.inputs import ClassMembers, Input
 from tasks.records.splits import ClassRows, RowsLeft
 from tasks.records.verdict import NearDuplicates
-from tasks.reporting.counted import conflicts_of, count_pairs, ignored_kinds, judged_pairs
+from tasks.reporting.counted import conflicts_of, count_conflicts, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
 from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
@@ -43,7 +43,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         ),
         within=found.within,
         duplicates=tuple(found_in.counts for found_in in found.duplicates),
-        label_conflicts=count_pairs(conflicts_of(found, workspace)),
+        label_conflicts=count_conflicts(conflicts_of(found, workspace)),
         font_leakage=tuple(row.PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
         groups=row.Groups(**left.groups),
         near_duplicates=_near_duplicates(found),

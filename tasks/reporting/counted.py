@@ -1,6 +1,6 @@
 """Tables of a run that its report counts as well: label conflicts, decisions of people, and refused members.
 
-A label conflict is a pair of duplicates with different labels. A refused member is not an accepted image.
+A label conflict is an image with a duplicate of another label. A refused member is not an accepted image.
 """
 
 from collections import Counter, defaultdict
@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from tasks.records import Findings, LoadedSources
 from tasks.records.inputs import IgnoredKind
-from tasks.records.removed import each_pair_once
 from tasks.records.rows import LabelConflicts
 from tasks.records.verdict import Judged, JudgedBand
 from tasks.reporting.actions import given_paths
@@ -38,10 +37,9 @@ def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
     return table.append_column("open", pc.not_equal(now, pa.array(theirs, pa.string())))
 
 
-def count_pairs(table: pa.Table) -> LabelConflicts:
-    """Count the pairs in a table of conflicts."""
-    pairs = each_pair_once(table)
-    return LabelConflicts(len(pairs), int(pc.sum(pairs["open"]).as_py() or 0))
+def count_conflicts(table: pa.Table) -> LabelConflicts:
+    """Count the images in a table of conflicts, where an image may have one duplicate in its split and one outside."""
+    return LabelConflicts(*(pc.count_distinct(of["id"]).as_py() for of in (table, table.filter(table["open"]))))
 
 
 def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[str, str]:

@@ -47,7 +47,7 @@ def layout_of(report: Report) -> str:
 
 
 def test_labels_are_a_conflict_only_if_their_sets_differ(made: Report) -> None:
-    assert (made.pair("test" if made.rows.test else "validation", "train").exact, made.label_conflicts.pairs) == (2, 1)
+    assert (made.pair("test" if made.rows.test else "validation", "train").exact, made.label_conflicts.images) == (2, 2)
     removed = {
         row["path"].rpartition("/")[2]: row["class"] for row in actions_of(made.run) if row["action"] == "remove"
     }

@@ -118,7 +118,7 @@ def test_groups_are_stars(report: Report) -> None:
 
 
 def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
-    assert report.label_conflicts == LabelConflicts(pairs=2, open=2)
+    assert report.label_conflicts == LabelConflicts(images=4, open=4)
     listed = pq.read_table(report.run / "label_conflicts.parquet").to_pylist()
     named = {(row["id"], row["twin_id"], row["reason"]) for row in listed}
     for row, twin, reason in (("t3.ttf", "b0.ttf", "exact"), ("t4.ttf", "b1.ttf", "near")):

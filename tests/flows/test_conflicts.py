@@ -65,12 +65,12 @@ def test_of_duplicates_with_different_labels_dedupe_removes_neither(alone: Repor
     assert told(alone, "remove") == {"a/copy.png": "exact"}
     found = alone.duplicates_in("train")
     assert (found.groups, found.conflicts, found.exact, found.near, found.held) == (20, 20, 1, 0, 20)
-    assert (alone.label_conflicts.pairs, alone.label_conflicts.open) == (20, 20)
+    assert (alone.label_conflicts.images, alone.label_conflicts.open) == (40, 40)
     assert verify_run(Place.of(alone.run)) == []
 
 
 def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
-    said = "20 pairs of duplicates have different labels: one label of a pair is wrong, unless its images are "
+    said = "40 images have a duplicate with another label: one of the two labels is wrong, unless the images are "
     text = (alone.run / "README.md").read_text()
     assert f"\n\n- {said}look-alikes.\n" in text
     assert f"\n- Decide the doubtful pairs: `cleansplit review {alone.run.name}`\n" in text
@@ -87,7 +87,10 @@ def test_a_gate_counts_what_stays_for_its_label_alone(alone: Report, tmp_path: P
     assert done.returncode == 4
     assert "21 of 61 images (34.43 %) are duplicates, more than the 2 % allowed" in done.stderr
     assert "20 stay for their label, and `cleansplit review " in done.stderr
-    assert "1 of the 61 images is a duplicate; 20 more have a duplicate with another label, and stay." in done.stderr
+    assert (
+        "1 of the 61 images is a duplicate; 20 more are duplicates of images with other labels, and stay."
+        in done.stderr
+    )
 
 
 def test_apply_leaves_what_is_to_be_reviewed_and_says_how_many(alone: Report, tmp_path: Path) -> None:
@@ -113,9 +116,12 @@ def test_an_answer_says_which_image_gets_another_label(alone: Report, tmp_path: 
     assert {"a/03.png", "b/12.png"} <= kept.keys(), "the other side is right"
     assert len(told(after, "review")) == 36
     assert told(after, "remove") == {"a/copy.png": "exact"}, "nothing else goes for an answer"
-    assert (after.label_conflicts.pairs, after.label_conflicts.open) == (20, 18)
-    assert "18 pairs of duplicates have different labels" in (after.run / "README.md").read_text()
-    assert "2 of 20 pairs with different labels are decided" in (after.run / "README.md").read_text()
+    assert (after.label_conflicts.images, after.label_conflicts.open) == (40, 36)
+    assert "36 images have a duplicate with another label" in (after.run / "README.md").read_text()
+    assert (
+        "4 of the 40 images that have a duplicate with another label are decided"
+        in (after.run / "README.md").read_text()
+    )
     done = here("apply", str(after.run), "--move", str(tmp_path / "gone"))
     assert "images left for you to decide (see actions.csv): 36 to review, 2 to relabel" in done.stderr
 
@@ -123,11 +129,12 @@ def test_an_answer_says_which_image_gets_another_label(alone: Report, tmp_path: 
 def test_of_a_picture_with_three_labels_one_answer_settles_all(tmp_path: Path) -> None:
     files = {f"{name}/0.png": png(OWN[0]) for name in "abc"} | {f"a/{i}.png": png(OWN[i]) for i in range(1, 20)}
     before = dedupe(source=str(write_folder(tmp_path / "set", files)), workspace=tmp_path / "w")
-    assert len(told(before, "review")) == 3
+    assert len(told(before, "review")) == before.label_conflicts.open == 3
     file = decide(before, "source/a/0.png", "source/b/0.png", "b")
     after = dedupe(source=str(tmp_path / "set"), decisions=file, workspace=tmp_path / "w")
     assert told(after, "relabel").keys() == {"a/0.png", "c/0.png"}
     assert not told(after, "review")
+    assert (after.label_conflicts.images, after.label_conflicts.open) == (3, 0)
 
 
 def between(folder: Path, **more: bytes) -> dict[str, Any]:
@@ -147,9 +154,8 @@ def test_between_splits_the_evaluated_side_goes_and_both_are_to_be_reviewed(tmp_
     assert told(before, "review") == dict.fromkeys(["b/exact.png", "a/near.png", "a/04.png", "b/07.png"], "conflict")
     listed = (before.run / "remove" / "test.txt").read_text().splitlines()
     assert sorted(line.split("/")[-1] for line in listed) == ["exact.png", "near.png", "same.png"]
-    assert (
-        (before.run / "README.md").read_text().partition("\n\n- ")[2].startswith("2 pairs of duplicates have different")
-    )
+    first = (before.run / "README.md").read_text().partition("\n\n- ")[2]
+    assert first.startswith("4 images have a duplicate with another label")
     file = decide(before, "train/a/04.png", "test/b/exact.png", "b")
     after = audit(**given, decisions=file, workspace=tmp_path / "w")
     assert told(after, "relabel") == {"a/04.png": "conflict"}
@@ -175,7 +181,7 @@ def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:
     assert found.pair("test", "train").either == 30
     assert not conflicts(found)
     assert not told(found, "review")
-    assert found.label_conflicts.pairs == found.pair("test", "train").cross_class == 0
+    assert found.label_conflicts.images == found.pair("test", "train").cross_class == 0
     text = (found.run / "README.md").read_text()
     assert "30 test images have no label, so their label conflicts are unknown." in text
     assert "a duplicate of another class in train" not in text

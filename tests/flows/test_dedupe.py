@@ -66,7 +66,7 @@ def test_gates_on_test_are_refused_when_a_single_set_is_sanitized_again(report: 
 
 def test_it_is_said_in_the_report_and_in_prefect(report: Report) -> None:
     text = (report.run / "README.md").read_text()
-    answer = "3 of the 44 images are duplicates; 1 more has a duplicate with another label, and stays."
+    answer = "3 of the 44 images are duplicates; 1 more is a duplicate of an image with another label, and stays."
     assert text.split("## ")[1].startswith(f"{answer}\n")
     assert "7 images are in 3 groups of duplicates; the largest has 3." in text
     assert "1 contains several labels, and one image of each label stays." in text

@@ -64,9 +64,9 @@ def test_duplicates_of_validation_are_counted_beside_those_of_test(run: Report) 
 
 def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run: Report) -> None:
     doubtful = with_counts(run, {("test", "train"): (6, 2)})
-    conflicts = replace(doubtful.label_conflicts, pairs=4, open=4)
+    conflicts = replace(doubtful.label_conflicts, images=4, open=4)
     first, second, *_, last = sentences(Numbers(replace(doubtful, label_conflicts=conflicts)), "qualifications")
-    assert first.startswith("4 pairs of duplicates have different labels")
+    assert first.startswith("4 images have a duplicate with another label")
     assert second.startswith("2 more images are undecided")
     assert last == sentences(Numbers(run), "effect")[-1]
 
@@ -82,12 +82,12 @@ def test_one_image_is_written_in_the_singular(run: Report) -> None:
 
 
 def test_label_conflicts_inside_a_split_are_said_to_be_there(run: Report) -> None:
-    conflicts, alike = LabelConflicts(1, 1), SplitGroups("train", 120, "all pairs", conflicts=1)
+    conflicts, alike = LabelConflicts(2, 2), SplitGroups("train", 120, "all pairs", conflicts=1)
     apart = tuple(replace(pair, cross_class=0) for pair in with_counts(run, {}).overlap)
     found = replace(run, overlap=apart, duplicates=(alike,), label_conflicts=conflicts)
-    assert "1 pair of duplicates inside train has different labels: one label of " in answer(Numbers(found))
+    assert "2 images have a duplicate with another label inside train: one of the " in answer(Numbers(found))
     across = replace(found, overlap=(replace(apart[0], cross_class=1), *apart[1:]))
-    assert "1 pair of duplicates has different labels" in answer(Numbers(across))
+    assert "2 images have a duplicate with another label: one" in answer(Numbers(across))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_label_conflicts_inside_a_split_are_said_to_be_there(run: Report) -> Non
             6,
             2,
             "duplicates",
-            "6 of the 120 images are duplicates; 2 more have a duplicate with another label, and stay.",
+            "6 of the 120 images are duplicates; 2 more are duplicates of images with other labels, and stay.",
         ),
-        (0, 40, "duplicates", "40 of the 120 images have a duplicate with another label, and stay."),
-        (0, 1, "duplicates", "1 of the 120 images has a duplicate with another label, and stays."),
+        (0, 40, "duplicates", "40 of the 120 images are duplicates of images with other labels, and stay."),
+        (0, 1, "duplicates", "1 of the 120 images is a duplicate of an image with another label, and stays."),
         (0, 0, "clean", "No duplicates were found among the 120 images."),
     ],
 )

@@ -17,7 +17,7 @@ from tasks.records.rows import LabelConflicts
 from tasks.records.spec import AuditSpec, DedupeSpec, EvaluateSpec, RunSpec, SanitizeSpec, Spec
 from tasks.storage.place import Place
 
-DOUBT = LabelConflicts(pairs=3, open=2)
+DOUBT = LabelConflicts(images=3, open=2)
 
 
 def shown(report: Report) -> list[str]:
@@ -36,7 +36,7 @@ def test_a_command_ends_in_ten_lines_with_the_answer_first_and_the_next_command_
         "undecided   0",
         f"left        {run.sanitized.near.test} of 120 test images, without a known duplicate in train or validation",
     ]
-    assert lines[4].startswith("2 pairs of duplicates have different labels")
+    assert lines[4].startswith("2 images have a duplicate with another label")
     assert lines[-2:] == ["report      /runs/1/report.html", "next        cleansplit review"]
 
 
