@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, ParamSpec, cast
 from urllib.parse import quote
 
@@ -31,9 +31,9 @@ from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.records.spec import Spec
 from tasks.reporting.read import read_findings, read_report
-from tasks.storage import Place, tables
+from tasks.storage import at, tables
 from tasks.storage.actions import read_actions
-from tasks.storage.workspace import find_run, workspace_at
+from tasks.storage.workspace import find_run, run_at, workspace_at
 
 __all__ = ["Result", "audit", "dedupe", "errors", "open_run", "run", "split"]
 
@@ -70,12 +70,14 @@ class Result:
 
         Raises `UsageError` with the names of all tables if the run does not have this one.
         """
-        names = sorted(path.stem for pattern in ("actions.csv", "*.parquet") for path in self.folder.glob(pattern))
+        run = run_at(self.folder)
+        every = (PurePath(file) for file in at(run).names())
+        names = [file.stem for file in every if file.name == "actions.csv" or file.suffix == ".parquet"]
         if name not in names:
             raise errors.UsageError(f"{self.folder} has no table {name!r}; use one of {', '.join(names)}.")
         if name == "actions":
-            return read_actions(Place.of(self.folder))
-        return tables.read(Place.of(self.folder) / f"{name}.parquet")
+            return read_actions(run)
+        return tables.read(run / f"{name}.parquet")
 
     def pandas(self, name: str = "actions") -> Any:
         """Return a table of the run as a DataFrame; raises `UsageError` without pandas."""
@@ -92,7 +94,7 @@ class Result:
             raise errors.UsageError(f"{config!r} is not a set of splits; use one of {', '.join(SETS)}.")
         with _extra():
             from datasets import load_dataset
-        folder = Place.of(self.folder)
+        folder = run_at(self.folder)
         if self.report.kind == "photographs":
             folder = set_with_images(folder, config, read_findings(folder))
         return load_dataset(str(folder), config)
@@ -102,7 +104,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         page, here = self.folder / "report.html", Path.cwd()  # Jupyter opens only pages below the notebook
-        return as_html(self.report, quote(str(page.relative_to(here))) if page.is_relative_to(here) else page.as_uri())
+        address = page.as_uri() if page.is_absolute() else f"{self.report.where}/report.html"  # in a bucket
+        return as_html(self.report, quote(str(page.relative_to(here))) if page.is_relative_to(here) else address)
 
 
 def _calling(command: Command[P]) -> Callable[P, Result]:
@@ -153,7 +156,7 @@ def _result(command: str, spec: Spec) -> Result:
     sentence, kind = said.removeprefix("cleansplit: "), ERRORS.get(code, errors.CleanSplitError)
     if code and not issubclass(kind, errors.GateError):
         raise kind(sentence)
-    report = read_report(Place.of(folder))
+    report = read_report(run_at(folder))
     if code:
         raise kind(sentence, report)
     return Result(report)

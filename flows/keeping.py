@@ -32,9 +32,8 @@ def clean(spec: CleanSpec) -> list[str]:
     except UsageError as reason:  # there are no runs, or one is using it: the next cleaning will do
         say(str(reason))
         return []
-    say(*(f"{name} is not a complete run, so it stays" for name in done.unknown))
-    say(f"removed {len(done.runs)} runs and {done.stages} intermediate results: {done.bytes / 1e6:,.1f} MB")
-    return list(done.runs)
+    say(*done.said)
+    return done.runs
 
 
 @our_flow(VERIFY)

@@ -121,10 +121,7 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:
         print(name)
-    for name in done.unknown:
-        print(f"{name} is not a complete run, so it stays", file=sys.stderr)
-    removed = f"{counted(len(done.runs), 'run')} and {counted(done.stages, 'intermediate result')}"
-    print(f"removed {removed}: {done.bytes / 1e6:,.1f} MB", file=sys.stderr)
+    print(*done.said, sep="\n", file=sys.stderr)
 
 
 def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None) -> None:

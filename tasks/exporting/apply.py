@@ -14,7 +14,7 @@ from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import check_names, files_of, require_whole
 from tasks.exporting.originals import Originals
-from tasks.storage import Place, at, building, disk, tables
+from tasks.storage import Place, at, building, disk, scratch, tables
 from tasks.storage.actions import read_actions
 from tasks.storage.image_files import read_ids
 from tasks.vocabulary import SPLITS, SplitName
@@ -70,7 +70,7 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
     Raises `UsageError` when `out` exists, `DataError` when an image has changed.
     """
     names = {step.id: step.name for step in steps}
-    with disk.storage_errors(out), building.draft(out, exclusive=False) as draft:
+    with disk.storage_errors(out), scratch.locked(str(out)), building.draft(out, exclusive=False) as draft:
         for original in originals.of(pa.array(list(names), pa.string())):
             original.put(draft / names[original.id], linked=True)
         images = ((step.split, step.id, step.name) for step in steps if step.split)

@@ -13,13 +13,13 @@ from tasks.exporting.annotated import write_annotations
 from tasks.exporting.formats import ARRAYS, Files, card_header, columns_of, names_of, write_encoded
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
-from tasks.storage import Place, at, building, disk, tables
+from tasks.records.splits import GROUPS
+from tasks.storage import Place, at, building, disk, scratch, tables
 from tasks.storage.image_files import read_ids
 from tasks.storage.stages import damaged_files, stage
 from tasks.storage.workspace import RUN_MANIFEST, in_use
 from tasks.vocabulary import SPLITS, Format, SplitName
 
-GROUPS = "groups.parquet"  # only in runs with grouped splits
 SETS = ("raw", "sanitized")
 LONGEST = 255  # bytes of a part of a path, on common file systems
 COURSE = {"raw": "notMNIST", "sanitized": "notMNIST_sanitized"}  # names of the pickles
@@ -34,7 +34,7 @@ def export_run(
     `UsageError` if `out` exists or the format cannot hold the images, and `DataError` if a file of the run or of its
     sources is missing, damaged or changed.
     """
-    with disk.storage_errors(out), building.draft(out, exclusive=False) as draft:
+    with disk.storage_errors(out), scratch.locked(str(out)), building.draft(out, exclusive=False) as draft:
         require_whole(run)
         originals = _originals(run, found)
         if found and form == "course":
@@ -64,7 +64,7 @@ def pull_run(run: Place, out: Place) -> None:
 
     Raises `UsageError` if `out` exists, and `DataError` if the run is damaged; then `out` does not exist afterwards.
     """
-    with disk.storage_errors(out), building.draft(out, exclusive=False) as draft:
+    with disk.storage_errors(out), scratch.locked(str(out)), building.draft(out, exclusive=False) as draft:
         with suppress(FileNotFoundError):  # the check below finds a file that is missing
             for name in at(run).files_below():
                 at(run / name).copy(draft / name)

@@ -102,7 +102,7 @@ def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Imag
         own = [image for image, name in zip(images, class_names, strict=True) if name == class_name][:PER_CLASS]
         cells += [*own, *[Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))]
         words += [class_name, *[""] * (PER_CLASS - 1)]
-    return sheet(cells, words, COLUMNS)
+    return sheet(cells, words, PER_CLASS)
 
 
 def _rows(found: Findings, workspace: Place) -> dict[str, Image.Image]:

@@ -11,7 +11,7 @@ from tasks.storage import Place
 from tasks.vocabulary import Role, SplitName
 
 RAW = "raw"  # folder of unsanitized splits
-SHARED = "shared_groups.parquet"
+GROUPS, SHARED = "groups.parquet", "shared_groups.parquet"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class InGroups:
     ruling: Ruling  # about duplicates in all sources as one set
     folder: str
 
-    table = InFolder("groups.parquet")  # one row per image of all sources: its split, its group and its fold
+    table = InFolder(GROUPS)  # one row per image of all sources: its split, its group and its fold
 
 
 @dataclass(frozen=True)

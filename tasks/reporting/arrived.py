@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tasks.presenting.gallery import Row, encoded, uri_of
 from tasks.presenting.page import render
-from tasks.records import LoadedSources, Prints, Shard, SplitDuplicates
+from tasks.records import LoadedSources, Prints, SplitDuplicates
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
 from tasks.reporting.counted import ignored_kinds, refused_members
 from tasks.reporting.read import PAGE, REPORT
@@ -63,7 +63,7 @@ def decide(
         arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=unreadable, ignored=ignored)
         disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
         written = tables.read(target / ARRIVED).to_pylist()
-        disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded.shards, space))
+        disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded, space))
         return asdict(arrived)
 
     stage = stages.publish(space / about.folder, {"version": VERSION}, build)
@@ -99,7 +99,7 @@ def _with_result(row: Row, other: Row) -> Row:
 
 
 def build_arrived(
-    arrived: Arrived, rows: Sequence[Row], references: Sequence[Reference], shards: Sequence[Shard], workspace: Place
+    arrived: Arrived, rows: Sequence[Row], references: Sequence[Reference], loaded: LoadedSources, workspace: Place
 ) -> str:
     """Return the page of a batch, with the first images of each result but new, and their duplicates."""
     shown = [row for kind in KINDS for row in [row for row in rows if row["result"] == kind][:SHOWN]]
@@ -107,19 +107,19 @@ def build_arrived(
     for row in shown:
         wanted.setdefault(row["segment"], set()).add(row["twin_id"])
     parts = {part.id: part.prints for reference in references for part in reference.live}
-    of_batch = _of_batch(shards, wanted[None], bool(references[0].live[0].prints.copies), workspace)
+    of_batch = _of_batch(loaded, wanted[None], workspace)
     uris = {None: of_batch} | {part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part}
     pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
     about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED}
     return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)
 
 
-def _of_batch(shards: Sequence[Shard], ids: Iterable[str], photographs: bool, workspace: Place) -> dict[str, str]:
+def _of_batch(loaded: LoadedSources, ids: Iterable[str], workspace: Place) -> dict[str, str]:
     """Return images of a batch as URIs, by id."""
-    if photographs:
-        found = thumbnails([workspace / shard.photographs for shard in shards], ids)
+    if loaded.reading.kind == "photographs":
+        found = thumbnails([workspace / shard.photographs for shard in loaded.shards], ids)
         return {name: uri_of(data, "jpeg") for name, data in found.items()}
-    images = gray_of([workspace / shard.images for shard in shards], ids)
+    images = gray_of([workspace / shard.images for shard in loaded.shards], ids)
     return {name: encoded(gray, "png") for name, gray in images.items()}
 
 

@@ -31,9 +31,9 @@ class Entry(NamedTuple):
 
     name: str
     kind: str
-    offset: int
-    size: int
-    digest: bytes
+    offset: int = 0
+    size: int = 0
+    digest: bytes = b""
     group: str | None = None  # the user's group; only rows of a table have one
     pages: int = 0  # of a file of several pages
 
@@ -95,15 +95,15 @@ def _next_member(
 
 def _entry(member: tarfile.TarInfo, file: BinaryIO) -> Entry:
     if member.islnk() or member.issym():
-        return Entry(member.name, "link", 0, 0, b"")
+        return Entry(member.name, "link")
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
-        return Entry(member.name, "special", 0, 0, b"")
+        return Entry(member.name, "special")
     return _file(member.name, member.offset_data, member.size, file)
 
 
 def _file(name: str, offset: int, size: int, file: BinaryIO, window: Window | None = None) -> Entry:
     if size > MAX_MEMBER_BYTES:
-        return Entry(name, "file", offset, size, b"")
+        return Entry(name, "file", offset, size)
     data = window.read(offset, size) if window else None
     return file_entry(name, offset, read_at(file, offset, size) if data is None else data)
 

@@ -50,7 +50,7 @@ class Listing:
     @property
     def bytes(self) -> int:
         """Size of all members."""
-        return int(pc.sum(self.table["size"]).as_py() or 0)
+        return pc.sum(self.table["size"], min_count=0).as_py()
 
     def named(self, endings: Iterable[str]) -> Mask:
         """Return which members are files with one of these extensions, in any case."""
@@ -87,10 +87,10 @@ def list_members(entries: Iterable[Entry], source: str) -> Listing:
 
 
 def _pages(entry: Entry) -> list[Entry]:
-    """Return the pages of a file, named like ``x#2.tif``, or the file if it is not named like an image."""
+    """Return the pages of a file, named like ``x#2.tif``, or the file if its name does not say TIFF or DICOM."""
     stem, _, ending = entry.name.rpartition(".")
-    is_image = entry.kind == "file" and f".{ending.lower()}" in IMAGE_ENDINGS
-    numbers = range(1, entry.pages + 1 if is_image else 1)
+    has_pages = entry.kind == "file" and IMAGE_ENDINGS.get(f".{ending.lower()}") in ("TIFF", "DICOM")
+    numbers = range(1, entry.pages + 1 if has_pages else 1)
     return [entry._replace(name=f"{stem}#{number}.{ending}", pages=0) for number in numbers] or [entry]
 
 

@@ -54,7 +54,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
             tops = {folder.partition("/")[0] for folder in folders}
             is_split = tops < {*SPLITS} and len(tops) == 1 and all("/" in folder for folder in folders)
             others = (one.name for one in _walked(place, source, workspace)) if at(place).is_folder() else ()
-            beside = (Entry(name, "beside", 0, 0, b"") for name in others if name not in rows.files)  # none is skipped
+            beside = (Entry(name, "beside") for name in others if name not in rows.files)  # none is skipped
             root = tops.pop() if is_split else ""
             return _listed(source, chain(_read_rows(rows), beside), root=root)
         if at(place).is_folder():
@@ -69,7 +69,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
                 said = f"{place} has no table with these columns; correct or remove --columns."
                 raise UsageError(" ".join([said, *found.notes]))
             if (source.role == "root") != bool(split_folders(set(at(place).folders()))):
-                named = (Entry(one.name, one.kind, 0, 0, b"") for one in walked)
+                named = (Entry(one.name, one.kind) for one in walked)
                 splits_of(source, list_members(named, source.name), found.notes)  # raises before any file is read
             return _listed(source, read_folder(place, walked), files=True, notes=found.notes)
         return _read_ahead(source, at(place).expanded(), workspace)
@@ -108,13 +108,13 @@ def _sha256(files: Sequence[Place]) -> str:
     return digests[0] if len(files) == 1 else stages.digest_of([[file.last for file in files], digests])
 
 
-def read_folder(root: Place, known: Iterable[Listed] = ()) -> Iterator[Entry]:
+def read_folder(root: Place, known: Iterable[Listed] | None = None) -> Iterator[Entry]:
     """Yield every file below `root` with its path relative to it, in name order; `known` is its content.
 
     Symbolic links that lead out of it are entries of kind ``link``; files that can't be read are of kind
     ``unreadable``, names that are not printable UTF-8 of kind ``bad_name``.
     """
-    walked = [*(known or at(root).walk())]
+    walked = [*(at(root).walk() if known is None else known)]
     contents = at(root).contents((each.name for each in walked if _is_readable(each)), MAX_MEMBER_BYTES + 1)
     return (_file_entry(root, each, contents) for each in walked)
 
@@ -127,12 +127,12 @@ def _is_readable(listed: Listed) -> bool:
 def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
     name = listed.name
     if not _is_readable(listed):
-        return Entry(name, "bad_name" if listed.kind == "file" else listed.kind, 0, 0, b"")
+        return Entry(name, "bad_name" if listed.kind == "file" else listed.kind)
     data = next(contents)
     if isinstance(data, OSError):
-        return Entry(name, "unreadable", 0, 0, b"")
+        return Entry(name, "unreadable")
     if len(data) > MAX_MEMBER_BYTES:
-        return Entry(name, "file", 0, at(root / name).size(), b"")
+        return Entry(name, "file", 0, at(root / name).size())
     return file_entry(name, 0, data)
 
 

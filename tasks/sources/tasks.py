@@ -23,7 +23,7 @@ from tasks.storage import Place, at, disk, stages
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role, is_generated
 
-VERSION, INDEXED = 7, 11
+VERSION, INDEXED = 7, 12
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))

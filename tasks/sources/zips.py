@@ -62,12 +62,12 @@ def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Entry:
     elif member.flag_bits & 1:
         kind = "encrypted"
     if kind != "file":
-        return Entry(member.filename, kind, 0, 0, b"")
+        return Entry(member.filename, kind)
     if member.file_size > MAX_MEMBER_BYTES:
         return Entry(member.filename, "file", member.header_offset, member.file_size, b"")
     data = read_zipped(archive, member)
     if data is None:
-        return Entry(member.filename, "damaged", 0, 0, b"")
+        return Entry(member.filename, "damaged")
     return file_entry(member.filename, member.header_offset, data)
 
 

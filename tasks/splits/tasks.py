@@ -11,7 +11,7 @@ from tasks.libraries import shaped_by
 from tasks.records import LoadedSources, Overlap, Ruling, Shard, SplitDuplicates
 from tasks.records.rows import SharedRows
 from tasks.records.spec import ComparingSpec, PrepareSpec, TrainedSpec
-from tasks.records.splits import RAW, SHARED, Drawn, InGroups, Sanitized, SharedGroups, Split, Splits
+from tasks.records.splits import GROUPS, RAW, SHARED, Drawn, InGroups, Sanitized, SharedGroups, Split, Splits
 from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all, write_splits
 from tasks.splits.group_names import write_shared
 from tasks.splits.grouped import deal
@@ -23,7 +23,6 @@ from tasks.storage.image_files import read_ids
 from tasks.vocabulary import LOSES_TO, SPLITS, SplitName
 
 VERSION = 6
-GROUPS = "groups.parquet"
 Rows = dict[SplitName, RowNumbers]
 
 
@@ -45,7 +44,7 @@ def draw_splits(spec: PrepareSpec, shards: Sequence[Shard], workspace: Place) ->
 
 @stage_task("draw train, validation and test without dividing a group")
 def draw_grouped(
-    spec: TrainedSpec | PrepareSpec,
+    spec: TrainedSpec,
     loaded: LoadedSources,
     twins: SplitDuplicates,
     found: Sequence[Overlap],

@@ -6,6 +6,7 @@ from tasks.errors import UsageError
 from tasks.storage import Place, at, building, disk, published
 from tasks.storage.stages import read_manifest, stages_of
 from tasks.storage.workspace import RUN_MANIFEST, STAGES, latest_in, leftovers, refuse_links, sweep, used_alone
+from tasks.vocabulary import counted
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,13 @@ class Cleanup:
     stages: int
     bytes: int
     unknown: list[str]
+
+    @property
+    def said(self) -> list[str]:
+        """The result in sentences."""
+        removed = f"{counted(len(self.runs), 'run')} and {counted(self.stages, 'intermediate result')}"
+        left = (f"{name} is not a complete run, so it stays" for name in self.unknown)
+        return [*left, f"removed {removed}: {self.bytes / 1e6:,.1f} MB"]
 
 
 def clean(workspace: Place, keep: int) -> Cleanup:
@@ -35,8 +43,7 @@ def clean(workspace: Place, keep: int) -> Cleanup:
         manifests = {folder: read_manifest(folder / RUN_MANIFEST) for folder in folders}
         runs = {folder: facts["result"] for folder, facts in manifests.items() if facts and "stages" in facts["result"]}
         latest = latest_in(workspace)
-        ordered = sorted(runs, key=lambda run: (run == latest, runs[run]["finished"], run.last))
-        old = [run for run in runs if run in ordered[:-keep]]
+        old = sorted(runs, key=lambda run: (run == latest, runs[run]["finished"], run.last))[:-keep]
         used = {stage for folder in runs if folder not in old for stage in runs[folder]["stages"]}
         stages = [place for place in at(workspace).matching(STAGES) if stages_of([place.name])[0] not in used]
         unknown = [folder.last for folder in folders if folder not in runs]
