@@ -112,13 +112,8 @@ def rule(spec: ComparingSpec, joined: Sequence[Joined]) -> Ruling:
 def compare_tiles(spec: ComparingSpec, tiles: list[tuple[SplitPair, int, Slices]]) -> list[Tile]:
     """Compare slices of splits, numbered in their pair, with slices of others or of their own, one task each."""
     comparing = (compare_tile.submit(spec, pair, number, slices, spec.place) for pair, number, slices in tiles)
-    work = [len(slices[_searched(spec, pair)]) for pair, _, slices in tiles]
+    work = [len(slices[pair.searched(spec.protect)]) for pair, _, slices in tiles]
     return collect("compare tiles", comparing, work, "images")
-
-
-def _searched(spec: ComparingSpec, pair: SplitPair) -> int:
-    """Return the side of a pair whose images are searched for on the other."""
-    return int(not pair.within and spec.protect == "train")
 
 
 def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
@@ -141,4 +136,4 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
 
 def _images(spec: ComparingSpec, pair: SplitPair) -> int:
     both = pair.first.images, pair.second.images
-    return both[_searched(spec, pair)] if all(both) else 0
+    return both[pair.searched(spec.protect)] if all(both) else 0

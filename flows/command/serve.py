@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter
 from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.states import Cancelling
 
@@ -105,16 +104,20 @@ def _work(server: subprocess.Popen[bytes], log: Path) -> None:
         while True:
             with running(prefect(*WORKING), log) as worker:
                 try:
-                    while worker.poll() is None:
-                        if server.poll() is not None:
-                            raise ServerError(f"the server ended by itself; see {log.with_name('server.log')}.")
-                        time.sleep(0.5)
+                    _wait(worker, server, log)
                 except KeyboardInterrupt:
                     _cancel_runs()
                     raise
             lost.callback(_end_group, worker.pid)  # its runs continue without supervision
             print(f"the worker ended by itself (see {log}); starting another", flush=True)
             time.sleep(SECONDS_BETWEEN_WORKERS)
+
+
+def _wait(worker: subprocess.Popen[bytes], server: subprocess.Popen[bytes], log: Path) -> None:
+    while worker.poll() is None:
+        if server.poll() is not None:
+            raise ServerError(f"the server ended by itself; see {log.with_name('server.log')}.")
+        time.sleep(0.5)
 
 
 def _end_group(leader: int) -> None:
@@ -134,8 +137,8 @@ def _cancel_runs() -> None:
 
 
 def _active(client: SyncPrefectClient) -> list[UUID]:
-    active, ours = FlowRunFilter.model_validate({"state": ACTIVE}), of_flows(FLOW_NAMES.values())
-    return [run.id for run in client.read_flow_runs(flow_filter=ours, flow_run_filter=active) if run.deployment_id]
+    runs = client.read_flow_runs(flow_filter=of_flows(FLOW_NAMES.values()), flow_run_filter=ACTIVE)
+    return [run.id for run in runs if run.deployment_id]
 
 
 if __name__ == "__main__":

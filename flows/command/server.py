@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cyclopts
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.settings import get_current_settings
 
 from flows.engine.declare import named_if_dead
@@ -15,7 +16,7 @@ from tasks.errors import CleanSplitError, ServerError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 POOL = "cleansplit"
-ACTIVE = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}  # states of runs that have not ended
+ACTIVE = FlowRunFilter.model_validate({"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}})  # not ended
 SECONDS_TO_START = 90
 
 

@@ -5,7 +5,7 @@ import sys
 
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, WorkPoolFilter
+from prefect.client.schemas.filters import WorkPoolFilter
 from prefect.exceptions import ObjectNotFound
 
 from flows.command.deploy import AUTOMATIONS, DEPLOYMENTS, HOOK, name_of
@@ -28,9 +28,8 @@ def undeploy(*, pool: str = POOL, keep_runs: bool = False) -> None:
     require_server()
     ours = of_flows(FLOW_NAMES.values())
     close_what_dead_runs_left(FLOW_NAMES.values())
-    active = FlowRunFilter.model_validate({"state": ACTIVE})
     with get_client(sync_client=True) as client:
-        if runs := client.read_flow_runs(flow_filter=ours, flow_run_filter=active):
+        if runs := client.read_flow_runs(flow_filter=ours, flow_run_filter=ACTIVE):
             raise UsageError(f"{runs[0].name} is active; let it end, or run `prefect flow-run cancel {runs[0].id}`.")
         for name in map(name_of, yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]):
             with contextlib.suppress(ObjectNotFound):

@@ -132,7 +132,7 @@ def join_of(
                     f"Workers differ: {machine} compared images by {engine}, and {here} uses {own}, which gives other "
                     "last digits; install cleansplit on all workers with a C compiler, or on none."
                 )
-    bands, searched = bands_for(spec), int(not pair.within and spec.protect == "train")
+    bands, searched = bands_for(spec), pair.searched(spec.protect)
     inputs = {
         "version": VERSION,
         "splits": [[prints.split, prints.sha256] for prints in (pair.first, pair.second)],

@@ -11,11 +11,11 @@ import numpy as np
 from tasks.arrays import Floats, RowNumbers
 from tasks.joined import is_first
 from tasks.kernel import compiled
+from tasks.overlap.images import NOTHING
 from tasks.overlap.patterns import Patterns, all_shared, by_row
 from tasks.threads import several_threads
 
 ROWS, TILE = 128, 256  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
-NOTHING = -1
 Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
 
 

@@ -16,10 +16,10 @@ from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.joined import groups_of, is_first
 from tasks.overlap.agreements import agreements
 from tasks.overlap.components import MOST, components_of, homes
-from tasks.overlap.images import Images, same_images
+from tasks.overlap.images import NOTHING, Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
-from tasks.overlap.nearest import NOTHING, Groups, Nearest
+from tasks.overlap.nearest import Groups, Nearest
 from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, spanning, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices

@@ -94,7 +94,7 @@ def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any
     tables.write(images.select(["bits"]).take(pa.array(evenly)), target / SAMPLE)
     blank = Patterns.of(tables.bytes_of(images["bits"]), length).blank
     side = int(np.median(rows["short_side"].to_numpy())) if photographs and len(rows) else None
-    one_colour = int(pc.sum(rows["one_colour"]).as_py() or 0)
+    one_colour = pc.sum(rows["one_colour"], min_count=0).as_py()
     return {"images": len(example), "blank": int(blank[of_row].sum()), "one_colour": one_colour, "short_side": side}
 
 
@@ -125,7 +125,7 @@ def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace
 
 
 def _beside(rows: pa.Table, found: pa.Table, split: Drawn) -> pa.Table:
-    same = pc.sum(pc.equal(rows["id"], found["id"])).as_py() or 0
+    same = pc.sum(pc.equal(rows["id"], found["id"]), min_count=0).as_py()
     conserve(f"fingerprints of {split.name}", len(rows), same)  # otherwise rows would get wrong fingerprints
     label = pc.if_else(pc.equal(rows["class_name"], UNLABELLED), UNKNOWN, rows["label"])
     table = rows.set_column(rows.column_names.index("label"), "label", label)

@@ -66,7 +66,7 @@ def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: P
     shown = [found.table[name].to_pylist() for name in ("similarity", "view")]  # for the report
     inputs = {"version": 4, "pairs": pairs, "labels": labels, "staying": staying, "shown": shown}
     stage = stages.stage(workspace, "decisions", inputs, lambda target: tables.write(kept, target / NAME))
-    same = int(pc.sum(found.table["same"]).as_py() or 0)
+    same = pc.sum(found.table["same"], min_count=0).as_py()
     digest = stages.digest_of([pairs, labels, staying])
     decided = Decided(stage.folder.name, digest, len(given), same, len(found) - same)
     return finished(decided, stage.reused, f"{decided.same:,} pairs are the same, {decided.different:,} are different")

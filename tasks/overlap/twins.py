@@ -157,7 +157,7 @@ def fonts_of(one: SplitRows, two: SplitRows) -> list[dict[str, int]]:
     fonts = [tables.read(side.workspace / side.prints.table, ["font"])["font"].combine_chunks() for side in (one, two)]
     return [
         {
-            "same_font": int(pc.sum(pc.is_in(own, value_set=others.drop_null().unique())).as_py() or 0),
+            "same_font": pc.sum(pc.is_in(own, value_set=others.drop_null()), min_count=0).as_py(),
             "unknown_font": own.null_count,
         }
         for own, others in zip(fonts, fonts[::-1], strict=True)

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from tasks.records.inputs import InFolder
 from tasks.records.rows import MeasuredRecall, PairOverlap, SameSubject, SplitGroups, VariantCount, WithinSplit
 from tasks.records.verdict import Verdict
-from tasks.vocabulary import SplitName
+from tasks.vocabulary import Protect, SplitName
 
 Method = Literal["all pairs", "minhash"]
 ComputedBy = tuple[str, str]  # the kernel or numpy, and the name of the machine
@@ -56,6 +56,10 @@ class SplitPair:
     def within(self) -> bool:
         """Whether a split is compared with itself."""
         return self.first.split == self.second.split
+
+    def searched(self, protect: Protect) -> int:
+        """Return the side that may lose rows to the other, where candidates of its photographs are sought."""
+        return int(not self.within and protect == "train")
 
     def __str__(self) -> str:
         return f"{self.first.split} with {'itself' if self.within else self.second.split}"

@@ -60,7 +60,7 @@ class Annotated(NamedTuple):
             if label and len(label) > MAX_LABEL:
                 digest = sha256(label.encode(errors="replace")).hexdigest()[:16]
                 label = f"{{{len(labels or ())} labels, {digest}}}"
-            entry = held.get(path, Entry(path, "missing", 0, 0, b""))
+            entry = held.get(path, Entry(path, "missing"))
             yield entry._replace(name=row_name(split, label, path), pages=0)  # labels are of the whole file
         for name in sorted(held.keys() - self.files - {path for _, path in self.labels}):
             yield held[name]._replace(kind="beside")

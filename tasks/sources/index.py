@@ -67,7 +67,7 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
         if len(rows):
             writer.write_table(rows, ROW_GROUP)
     nowhere = rows.filter(pc.is_null(class_names))["outcome"]
-    outside = {name: pc.sum(pc.equal(nowhere, name)).as_py() or 0 for name in ("quarantined", "ignored")}
+    outside = {name: pc.sum(pc.equal(nowhere, name), min_count=0).as_py() for name in ("quarantined", "ignored")}
     pieces = pieces_of(rows)
     conserve(f"index {listing.source}", len(listing), sum(piece.members for piece in pieces) + sum(outside.values()))
     return pieces, outside, root

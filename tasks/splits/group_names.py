@@ -71,7 +71,8 @@ def write_shared(
         parts.append(found)
         # A row without a group may share any, and every row may share that of such a row in the other split.
         undecided = len(own) - len(found) if others.null_count else own.null_count
-        counted = {"rows": len(own), "shared": len(found), "duplicates": pc.sum(found["duplicate"]).as_py() or 0}
+        twice = pc.sum(found["duplicate"], min_count=0).as_py()
+        counted = {"rows": len(own), "shared": len(found), "duplicates": twice}
         if len(own) and len(others):
             counts.append({"rows_of": one, "found_in": other, **counted, "undecided": undecided})
     tables.write(pa.concat_tables(parts), target)

@@ -10,10 +10,10 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def unsealed(text: str) -> dict[str, Any] | None:
-    """Parse a manifest; return None if its digest does not match."""
+def unsealed(text: str | bytes | None) -> dict[str, Any] | None:
+    """Parse a manifest; return None without one, or if its digest does not match."""
     try:
-        record: dict[str, Any] = json.loads(text)
+        record: dict[str, Any] = json.loads(text or "")
         return record if record.pop("sha256") == digest_of(record) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

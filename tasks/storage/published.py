@@ -154,7 +154,7 @@ def _needed(workspace: Place) -> set[str]:
         named = (workspace / kind / each.name for each in objects.below(workspace / kind))
         for place in (place for place in named if place.last == manifest):
             there = objects.read(place)
-            record = unsealed(there.data.decode(errors="replace")) if there else None
+            record = unsealed(there and there.data)
             if record is None:
                 raise StorageError(f"{place} is damaged; delete it, and run clean again.")
             found |= {fact["sha256"] for fact in checked(record.get("files"), place).values()}
@@ -174,7 +174,7 @@ def _files(folder: Place) -> Files | None:
     """Return the files of a published folder; None if it is not published, or its manifest is damaged."""
     if folder not in known_files:
         found = objects.read(manifest_of(folder))
-        record = unsealed(found.data.decode(errors="replace")) if found else None
+        record = unsealed(found and found.data)
         if record is None:
             return None
         known_files[folder] = checked(record.get("files"), folder)

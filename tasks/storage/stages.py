@@ -88,7 +88,7 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
 
 def _found(folder: Place, there: objects.Read | None, about: dict[str, Any]) -> Stage | None:
     """Return the stage of a manifest in a bucket, unless it is missing, damaged, has other inputs, or lacks files."""
-    record = unsealed(there.data.decode(errors="replace")) if there else None
+    record = unsealed(there and there.data)
     if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
         return None
     known_files[folder] = files
