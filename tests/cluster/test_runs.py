@@ -13,6 +13,7 @@ import distributed
 import pytest
 from prefect.blocks.system import Secret
 
+from cleansplit import dedupe, open_run
 from flows.engine import cluster as engine
 from flows.engine.closing import LOSSES, lost_cluster
 from flows.pipeline import audit, cleansplit
@@ -22,7 +23,7 @@ from tasks.records.spec import SanitizeSpec
 from tasks.stage_task import take_credentials
 from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST, run_at
-from tests.build import MEASURED, ROOT, write_tar
+from tests.build import MEASURED, ROOT, glyphs, png, write_folder, write_tar
 from tests.cluster.dask import Cluster
 from tests.cluster.proxy import Proxy
 from tests.cluster.store import BUCKET, Store, environment
@@ -74,6 +75,21 @@ def test_a_run_is_the_same_wherever_it_is_done(
     away = cleansplit(**sources, workspace=bucket, **ON_CLUSTER, runner="dask", cluster=cluster.address)
     assert files_of(run) == files_of(away)
     assert away.where == f"{bucket}/runs/{run.run.name}"
+
+
+def test_python_shows_and_opens_what_is_in_a_bucket(server: dict[str, str], bucket: str, tmp_path: Path) -> None:
+    own = {f"a/{number}.png": png(image) for number, image in enumerate(glyphs(8, seed=1))}
+    where: dict[str, Any] = {"workspace": bucket}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.items():
+            patch.setenv(name, value)
+        found = dedupe(source=str(write_folder(tmp_path / "data", own)), keep="first", **where)
+    assert found.report == open_run(workspace=bucket).report == open_run(found.folder.name, bucket).report
+    assert found.table().num_rows == 8
+    assert found.table("removed").num_rows == 0
+    with pytest.raises(UsageError, match="has no table 'x'; use one of actions, "):
+        found.table("x")
+    assert f'"{bucket}/runs/{found.folder.name}/report.html"' in found._repr_html_()
 
 
 def test_photographs_are_the_same_wherever_they_are(

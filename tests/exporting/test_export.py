@@ -5,7 +5,9 @@ import pickle
 import pickletools
 import shutil
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -104,6 +106,27 @@ def test_what_is_there_is_not_overwritten_and_what_is_no_run_is_named(run: Repor
     with pytest.raises(DataError, match=r"run\.json is missing or was changed\. Run its command again"):
         export_run(Place.of(tmp_path), "npz", Place.of(tmp_path / "out"), run.classes)
     assert not list(tmp_path.iterdir())
+
+
+def test_of_exports_to_one_folder_at_once_one_succeeds_with_all_images(run: Report, tmp_path: Path) -> None:
+    start = Barrier(4)
+
+    def one(_: int) -> str:
+        start.wait()
+        try:
+            return export(run, "folder", tmp_path / "out")[0].name
+        except UsageError as reason:
+            return str(reason)
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(one, range(4)))
+    assert said == [*[f"{tmp_path / 'out'} already exists; choose another folder."] * 3, "raw"]
+    export(run, "folder", tmp_path / "alone")
+    alone, together = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.png")}
+        for name in ("alone", "out")
+    )
+    assert alone == together
 
 
 def test_the_command_shows_sizes_and_prints_the_folder(run: Report, tmp_path: Path) -> None:

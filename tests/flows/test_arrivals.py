@@ -366,6 +366,19 @@ def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], t
     assert by_result(results(arrivals(source=batch, **small))) == {"known": ["a/01.png"], "new": ["a/50.png"]}
 
 
+def test_a_batch_that_is_all_that_its_reference_has_left_can_be_compared_with_another(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    where, batch = {"workspace": small["workspace"]}, batch_of(tmp_path / "batch", {"a": [1, *range(50, 58)]})
+    add("other", batch_of(tmp_path / "other", {"a": range(8)}), **where)
+    arrivals(source=batch, accept=True, **small)
+    drop("known", reference_in(small).live[0].id, reason="withdrawn", **where)
+    folder = arrivals(source=batch, **small | {"against": ("known", "other")})
+    new = [f"a/{number}.png" for number in range(50, 58)]
+    assert by_result(results(folder)) == {"known": ["a/01.png"], "new": new}
+    assert "a/01.png" in (Path(folder) / PAGE).read_text()
+
+
 def test_a_reference_needs_no_stage_and_no_source(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
     assert not (made / "base").exists()
     assert clean(Place.of(small["workspace"]), keep=1).stages > 0

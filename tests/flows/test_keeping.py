@@ -192,13 +192,14 @@ def test_compare_shows_settings_rows_and_overlap_that_changed(run: Report, space
 
 
 def test_flows_remove_old_runs_and_check_the_newest(
-    prefect_server: None, sources: dict[str, Any], tmp_path: Path
+    prefect_server: None, sources: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert keeping.clean(workspace=tmp_path) == [], "there is nothing yet"
     assert keeping.verify(workspace=tmp_path) == ""
     given: dict[str, Any] = {"train": sources["large"], "test": sources["small"], "max_quarantine": 0.1}
     first, second = (audit(**given, threshold=percent, workspace=tmp_path) for percent in (0.95, 0.96))
     assert keeping.clean(keep=1, workspace=tmp_path) == [first.run.name]
+    assert "removed 1 run and " in caplog.text
     assert keeping.verify(workspace=tmp_path) == second.run.name
     (second.run / "removed.parquet").write_bytes(b"")
     with pytest.raises(DataError, match=r" has [0-9]+ problems?; run its command again"):

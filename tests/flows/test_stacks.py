@@ -52,6 +52,19 @@ def test_split_divides_no_stack(tmp_path: Path) -> None:
     assert len(pages) == 4
 
 
+@pytest.mark.usefixtures("prefect_server")
+def test_a_stack_that_is_named_like_another_image_is_quarantined_whole(tmp_path: Path) -> None:
+    files = {f"{number}.png": stack(*range(3 * number, 3 * number + 3)) for number in range(4)}
+    files |= {f"own{number}.png": saved(scene(90, 70, seed=20 + number), "PNG") for number in range(8)}
+    data = str(write_folder(tmp_path / "data", files))
+    sizes = {"train": 4, "validation": 2, "test": 2}
+    report = split(source=data, models=("1nn",), **sizes, max_quarantine=0.5, workspace=tmp_path / "w")
+    left_out = pq.read_table(report.run / "quarantine.parquet").to_pylist()
+    assert {(row["member"], row["reason"]) for row in left_out} == {(f"{n}.png", "several_images") for n in range(4)}
+    kept = pq.read_table(report.run / "groups.parquet")["id"].to_pylist()
+    assert sorted(name.rpartition("/")[2] for name in kept) == [f"own{n}.png" for n in range(8)]
+
+
 def film(*seeds: int) -> bytes:
     return cine([np.asarray(scene(90, 70, seed=seed).convert("L")) for seed in seeds], PatientID=f"P{seeds[0]}")
 

@@ -173,5 +173,7 @@ def test_the_workspace_below_a_source_is_not_read(tmp_path: Path) -> None:
     write_folder(tmp_path / "data", {"work/runs/x/figures/rows.png": b"x", "work.png": b"own"})
     found = members(tmp_path / "data", tmp_path / "data" / "work")
     assert [name for name, _ in found[1]] == ["work.png", *(name for name, _ in before[1])]
+    write_folder(tmp_path / "alone", {"work/runs/x/figures/rows.png": b"x"})
+    assert members(tmp_path / "alone", tmp_path / "alone" / "work")[1] == []
     with pytest.raises(UsageError, match="data is the source itself; choose another --workspace"):
         members(tmp_path / "data", tmp_path / "data")
