@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.arrays import Floats, Pixels
-from tasks.errors import DataError
+from tasks.errors import CleanSplitError, DataError
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order
 from tasks.records import Prints
@@ -46,6 +46,8 @@ def read_embeddings(place: Place) -> tuple[pa.Array, Pixels]:
             raise ValueError(f"repeated ids: {repeated:,}")
         if vectors.ndim != 2 or len(vectors) != len(ids) or not np.isfinite(vectors).all():
             raise ValueError(f"{len(ids):,} ids, an array of shape {vectors.shape}, perhaps values that are not finite")
+    except CleanSplitError:
+        raise
     except Exception as error:  # a header of numpy can raise anything
         raise DataError(
             f"{place} does not contain embeddings ({error}); give Parquet with the columns id and vector, or NAME.npy "

@@ -129,6 +129,15 @@ def test_an_id_with_two_vectors_is_refused(tmp_path: Path) -> None:
         read_embeddings(Place.of(tmp_path / "e.parquet"))
 
 
+def test_an_error_that_names_its_own_remedy_stays(tmp_path: Path) -> None:
+    twice = pa.table([["train/a.png"], ["train/a.png"], [[1.0]]], names=["id", "id", "vector"])
+    pq.write_table(twice, tmp_path / "e.parquet")
+    with pytest.raises(
+        DataError, match=r"e\.parquet has 3 columns, or two with the same name; remove the unused ones\.$"
+    ):
+        read_embeddings(Place.of(tmp_path / "e.parquet"))
+
+
 def test_a_missing_listing_other_ids_and_glyphs_are_refused(
     prefect_server: None, given: dict[str, Any], workspace: Path, tmp_path: Path
 ) -> None:
