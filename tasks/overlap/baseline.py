@@ -108,7 +108,7 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     bands = affordable(join.bands, count * len(rest))
     parts = (train.take(rest[some.start : some.stop]) for some in slices(len(rest), AMONG) if count)
     if join.view.on_pixels:
-        pairs = together([candidate_pairs(one, two, bands, join.seed, within=True)[0] for two in parts])
+        pairs = together([candidate_pairs(one, two, bands, within=True)[0] for two in parts])
     else:
         pairs = together([near_pairs(join, one, two, "all pairs") for two in parts])
     seen = pairs.seen_from(0, within=True)

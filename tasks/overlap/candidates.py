@@ -26,16 +26,16 @@ MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplication loses no bit of a 
 HALF = np.uint64(32)  # bits
 
 
-def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, seed: int) -> Iterator[Shared]:
+def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands) -> Iterator[Shared]:
     """Yield pairs of equally long patterns that MinHash finds and that reach a similarity in whole percent.
 
     Each pattern is signed on its sparser side: its set bits if ``(1 + t) * set <= length``, its unset bits if
     ``(1 + t) * unset <= length``, and both if about half are set. Every near pair is signed on a common side: if A were
     signed only by its set bits and B only by its unset bits, then ``|A| < length * t / (1 + t)`` and ``|B| >
-    length / (1 + t)``, so ``J <= |A| / |B| < t``. The hash positions are drawn from the seed.
+    length / (1 + t)``, so ``J <= |A| / |B| < t``. The hash positions are drawn from the seed of the bands.
 
     >>> ones = Patterns.of(np.packbits(np.eye(3, 16, dtype=np.uint8), axis=1), 16)
-    >>> found = lsh_pairs(ones, ones, 90, Bands(2, 4), seed=1)
+    >>> found = lsh_pairs(ones, ones, 90, Bands(2, 4, seed=1))
     >>> sorted({pair for pairs in found for pair in zip(pairs.first.tolist(), pairs.second.tolist())})
     [(0, 0), (1, 1), (2, 2)]
     """
@@ -44,7 +44,7 @@ def lsh_pairs(first: Patterns, second: Patterns, percent: int, bands: Bands, see
     def signed(patterns: Patterns, start: int, unset: bool) -> Signed:
         some = patterns[start : start + AT_ONCE]
         numbers = np.arange(start, start + len(some))
-        return Signed.of(some, numbers, numbers, percent, bands, seed, unset)
+        return Signed.of(some, numbers, numbers, percent, bands, unset)
 
     for start, other in product(range(0, len(first), AT_ONCE), range(0, len(second), AT_ONCE)):
         for unset in (False, True):
@@ -75,7 +75,6 @@ class Signed:
         groups: RowNumbers,
         percent: int,
         bands: Bands,
-        seed: int,
         unset: bool = False,
     ) -> "Signed":
         """Sign the set bits of the patterns, or the unset ones, if they may be the sparser side of a near-duplicate.
@@ -89,7 +88,7 @@ class Signed:
         def sign(start: int) -> None:
             part = slice(start, start + BLOCK)
             bits = patterns.words[rows[part]].view(np.uint8)
-            signs = signatures(~bits if unset else bits, patterns.length, bands.bands * bands.rows, seed)
+            signs = signatures(~bits if unset else bits, patterns.length, bands.bands * bands.rows, bands.seed)
             mixed = np.zeros((bands.bands, len(bits)), np.uint64)
             for row in range(bands.rows):
                 mixed += signs[row :: bands.rows]

@@ -4,7 +4,7 @@ A set that is compared with itself is a join of two equal sides. The slices do n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations_with_replacement, product
 from typing import Any
@@ -47,7 +47,6 @@ class Join:
     view: View
     percent: int  # lowest similarity of glyphs to find
     bands: Bands | None  # bands of MinHash; None compares all pairs at any cost
-    seed: int  # of the hash positions of MinHash
     searched: int = 0  # side that may lose rows to the other, where candidates of its photographs are sought
     mirrored: bool = False  # also search for mirrored photographs
 
@@ -145,14 +144,14 @@ def join_of(
     }
     if view.on_pixels:
         inputs["searched"] = searched
+    seed = int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)  # unpredictable for whoever crafts data
     join = Join(
         first=pair.first,
         second=pair.second,
         workspace=workspace,
         view=view,
         percent=spec.floor_percent,
-        bands=bands,
-        seed=int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16),  # unpredictable for whoever crafts data
+        bands=bands and replace(bands, seed=seed),
         searched=searched,
         mirrored="mirrored" in spec.also,
     )

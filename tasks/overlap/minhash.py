@@ -27,10 +27,11 @@ SAMPLE_ROWS = 500  # to measure the recall on
 
 @dataclass(frozen=True)
 class Bands:
-    """Division of signatures: a pair is a candidate if all rows of one band are equal."""
+    """Division of signatures: a pair is a candidate if all rows of one band are equal; the seed is of the hashes."""
 
     bands: int
     rows: int
+    seed: int = 0
 
     def recall_at(self, similarity: float) -> float:
         """Return the probability that a pair of this Jaccard similarity becomes a candidate: 1 - (1 - s^r)^b."""
@@ -44,7 +45,7 @@ def choose_bands(num_perm: int, floor_percent: int, recall: float) -> Bands:
     Rajaraman and Ullman, Mining of Massive Datasets, section 3.4.
 
     >>> choose_bands(128, 90, 0.99)
-    Bands(bands=12, rows=10)
+    Bands(bands=12, rows=10, seed=0)
     >>> round(choose_bands(128, 90, 0.99).recall_at(0.9), 4)
     0.9942
     """

@@ -38,7 +38,7 @@ Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits 
 
 
 def candidate_pairs(
-    one: Images, two: Images, bands: Bands | None, seed: int, within: bool, sample: int = 0, mirrored: bool = False
+    one: Images, two: Images, bands: Bands | None, within: bool, sample: int = 0, mirrored: bool = False
 ) -> tuple[Pairs, RecallCounts | None]:
     """Return the candidates of images with their agreement and, if MinHash proposes, its counts on a sample.
 
@@ -57,9 +57,9 @@ def candidate_pairs(
         for some in slices(len(one), len(one) if bands else max(FEWEST, len(two) // SHARE)):
             part = slice(some.start, some.stop)
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
-            found, recall = propose(*asking, bands, seed, sample=sample)
+            found, recall = propose(*asking, bands, sample=sample)
             if others:
-                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands, seed))
+                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands))
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
             pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
@@ -85,10 +85,10 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
         groups, bands = (home[asking], components[1]), affordable(join.bands, join.pairs)
         with blas_threads(1):
             found = Nearest.together(
-                propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, join.seed, count)[0]
+                propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, count)[0]
                 for some in np.split(asking, range(SEARCHED, len(asking), SEARCHED))
             )
-            found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, join.seed, count))
+            found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, count))
             new = in_order(_once(found, asking, home), within)
             new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
         pairs, count = in_order(together([pairs, new]), within), CANDIDATES if one_first else 2 * count
@@ -193,9 +193,9 @@ def framed(images: Images) -> Framed:
 
 
 def inside_bars(
-    images: Patterns, others: Framed, groups: Groups, bands: Bands | None, seed: int, count: int = CANDIDATES
+    images: Patterns, others: Framed, groups: Groups, bands: Bands | None, count: int = CANDIDATES
 ) -> Nearest:
     """Return the candidates of images among framed ones, inside the bars; see `propose`."""
     rows, patterns = others
-    found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, seed, count)
+    found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, count)
     return replace(found, row=np.append(rows, NOTHING)[found.row])

@@ -39,7 +39,6 @@ def propose(
     others: Patterns,
     groups: Groups,
     bands: Bands | None,
-    seed: int,
     count: int = CANDIDATES,
     sample: int = 0,
 ) -> tuple[Nearest, RecallCounts | None]:
@@ -51,21 +50,19 @@ def propose(
     """
     if bands is None:
         return nearest(forms, others, count, FLOOR, groups), None
-    found = by_minhash(forms, others, groups, bands, seed, count)
+    found = by_minhash(forms, others, groups, bands, count)
     if not sample:
         return found, None
-    rows = sampled(len(found.row), seed, sample)
+    rows = sampled(len(found.row), bands.seed, sample)
     truth = nearest([form[rows] for form in forms], others, count, FLOOR, (groups[0][rows], groups[1]))
     percent, best = whole_percent(np.maximum(truth.similarity[:, 0], 0)), truth.row[:, 0]
     return found, RecallCounts.of(percent, best >= 0, found.row[rows, 0] == best)
 
 
-def by_minhash(
-    forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, seed: int, count: int
-) -> Nearest:
+def by_minhash(forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, count: int) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
     parts = THREADS * -(-len(groups[0]) // (THREADS * SIGNED))  # as many for each thread
-    rows, how = np.array_split(np.arange(len(groups[0])), max(1, parts)), (round(100 * FLOOR), bands, seed)
+    rows, how = np.array_split(np.arange(len(groups[0])), max(1, parts)), (round(100 * FLOOR), bands)
     own = []
     for mine in rows:
         numbers, of_row = (values.repeat(len(forms)) for values in (np.arange(len(mine)), groups[0][mine]))

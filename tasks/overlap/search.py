@@ -60,18 +60,18 @@ def search_tile(join: Join, first: range, second: range) -> Found:
     if join.view.on_pixels:
         return _search_pictures(join, one, two)
     found = near_pairs(join, one, two, join.method)
-    recall = None if join.within or join.bands is None else _recall(join, one, two, found)
+    recall = None if join.within or join.bands is None else _recall(join, join.bands.seed, one, two, found)
     return Found(found, recall=recall)
 
 
 def _search_pictures(join: Join, one: Images, two: Images) -> Found:
     sides = (two, one) if join.searched else (one, two)
-    how = join.bands if join.method == "minhash" else None, join.seed
+    bands = join.bands if join.method == "minhash" else None
     sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # for this tile
-    pairs, recall = candidate_pairs(*sides, *how, join.within, sample)
+    pairs, recall = candidate_pairs(*sides, bands, join.within, sample)
     mirrored = NO_PAIRS
     if join.mirrored and not join.within:
-        mirrored, _ = candidate_pairs(*sides, *how, within=False, mirrored=True)
+        mirrored, _ = candidate_pairs(*sides, bands, within=False, mirrored=True)
     return Found(pairs.seen_from(join.searched), mirrored.seen_from(join.searched), recall)
 
 
@@ -133,7 +133,7 @@ def near_pairs(
     first = one.take(one.patterns.counts > 0)
     second = first if two is one else two.take(two.patterns.counts > 0)
     if method == "minhash" and join.bands:
-        stream = lsh_pairs(first.patterns, second.patterns, join.percent, join.bands, join.seed)
+        stream = lsh_pairs(first.patterns, second.patterns, join.percent, join.bands)
     else:
         stream = complete_pairs(first.patterns, second.patterns, join.percent)
 
@@ -147,7 +147,7 @@ def near_pairs(
     return gathered(near(), lambda pairs: _kept(join, pairs))
 
 
-def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts | None:
+def _recall(join: Join, seed: int, one: Images, two: Images, found: Pairs) -> RecallCounts | None:
     """Compare MinHash with the exhaustive search: on the first tile, or on a sample if MinHash searched.
 
     MinHash verifies its pairs, and signing all images takes longer than comparing them, so it searches only the images
@@ -160,7 +160,7 @@ def _recall(join: Join, one: Images, two: Images, found: Pairs) -> RecallCounts 
         asked = near_pairs(join, some[0], some[1], "minhash")
         counts = count_named(found, asked) + count_named(found.seen_from(1), asked.seen_from(1))
         return replace(counts, rows=len(one) + len(two))
-    rows = np.isin(two.numbers, sampled(join.second.images, join.seed))
+    rows = np.isin(two.numbers, sampled(join.second.images, seed))
     truth = near_pairs(join, one, two.take(rows), "all pairs")
     own = found.where(np.isin(found.second, two.numbers[rows]))
     return replace(count_named(truth.seen_from(1), own.seen_from(1)), rows=int(rows.sum()))

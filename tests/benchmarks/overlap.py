@@ -66,7 +66,7 @@ def engine(train: Gray, test: Gray, percent: int, exhaustive: bool) -> Result:
         if exhaustive:
             stream = complete.complete_pairs(one, two, percent)
         else:
-            stream = candidates.lsh_pairs(one, two, percent, choose_bands(NUM_PERM, percent, 0.99), seed=1)
+            stream = candidates.lsh_pairs(one, two, percent, choose_bands(NUM_PERM, percent, 0.99))
         keys = np.unique(np.concatenate([np.empty(0, np.int64), *(i * len(test) + j for i, j, _ in stream)]))
     rows = np.zeros(len(test), np.bool_)
     rows[keys % len(test)] = True

@@ -45,7 +45,7 @@ def measure(train: Gray, test: Gray, method: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         place = Place.of(temporary)
         sides = glyph_split(Path(temporary), "train", ink(train)), glyph_split(Path(temporary), "test", ink(test))
-        join = Join(*sides, place, VIEWS["ink"], 90, bands, seed=1)
+        join = Join(*sides, place, VIEWS["ink"], 90, bands)
         start = time.perf_counter()
         facts = write_join(join, (), place)
         seconds = time.perf_counter() - start

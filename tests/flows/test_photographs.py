@@ -69,7 +69,7 @@ def test_minhash_proposes_all_but_the_stated_share(cifar: Report) -> None:
     )
     assert (bands.bands, bands.rows) == (96, 7)
     truth = nearest([of["small"]], of["large"], CANDIDATES, FLOOR, apart)
-    found = by_minhash([of["small"]], of["large"], apart, bands, 1, CANDIDATES)
+    found = by_minhash([of["small"]], of["large"], apart, bands, CANDIDATES)
     similar = truth.similarity[:, 0] >= 0.6
     assert similar.sum() > 90
     assert (found.row[similar, 0] == truth.row[similar, 0]).mean() >= bands.recall_at(0.6)

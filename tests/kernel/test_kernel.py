@@ -191,7 +191,7 @@ def test_minhash_finds_the_same(kernel: Functions, seed: int, length: int, heavy
             patch.setattr(module_of, "HEAVY", heavy)
         patch.setattr(proposals, "SIGNED", 15)
         patch.setattr(proposals, "AT_ONCE", 50)
-        asked = [one, two[:40]], two, groups, Bands(8, 3), seed, 7
+        asked = [one, two[:40]], two, groups, Bands(8, 3, seed), 7
         assert_equal(*(by(of, by_minhash, *asked) for of in (kernel, None)))
 
 

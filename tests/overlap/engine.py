@@ -144,18 +144,17 @@ def measure(
     bands: Bands | None = None,
     decisions: Decisions | None = None,
     searched: int = 1,
-    seed: int = 1,
 ) -> Measured:
     """Compare two splits, or one with itself, judge and settle them."""
     place, own = Place.of(workspace), VIEWS[view]
     percent = round(100 * own.floor)
     within = first == second
-    join = Join(first, second, place, own, percent, bands, seed, 0 if within else searched)
+    join = Join(first, second, place, own, percent, bands, 0 if within else searched)
     target = place / f"join-{first.split}-{second.split}"
     (workspace / target.name).mkdir(exist_ok=True)
     facts = write_join(join, (), target)
     pairs = read_pairs(target / PAIRS)
-    baseline, chained = measure_baseline([join], [pairs], first.split, seed)
+    baseline, chained = measure_baseline([join], [pairs], first.split, seed=1)
     verdict = judge(matches_of(join, pairs, chained), baseline, own, percent, asked, join.short_side)
     settled = settle(join, pairs, verdict, chained, decisions)
-    return Measured(replace(join, seed=seed), verdict, settled, facts)
+    return Measured(replace(join), verdict, settled, facts)

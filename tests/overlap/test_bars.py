@@ -37,7 +37,7 @@ def gray(pictures: list[Image.Image]) -> np.ndarray:
 def matches(folder: Path, train: list[Image.Image], test: list[Image.Image]) -> Pairs:
     sides = picture_split(folder, "train", train), picture_split(folder, "test", test)
     place = Place.of(folder)
-    join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, seed=1, searched=1)
+    join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, searched=1)
     found = Found.read(place, write_join(join, (), place)).pairs
     pairs = with_more(join, found, np.full(len(test), LOWEST))
     return pairs.where(pairs.similarity >= LOWEST)

@@ -25,7 +25,7 @@ def scatter(count: int, seed: int) -> Bits:
 
 def baseline(folder: Path, train: Bits, test: Bits, seed: int = 7) -> pa.Table:
     splits = glyph_split(folder, "train", train), glyph_split(folder, "test", test)
-    join = Join(*splits, Place.of(folder), VIEWS["ink"], 90, None, 1, 1)
+    join = Join(*splits, Place.of(folder), VIEWS["ink"], 90, None, 1)
     write_join(join, (), Place.of(folder))
     found, chained = measure_baseline([join], [read_pairs(Place.of(folder) / PAIRS)], "train", seed)
     assert len(chained) == 0, "glyphs are not connected"

@@ -8,10 +8,10 @@ from tasks.overlap import candidates as module
 from tasks.overlap import patterns
 from tasks.overlap.candidates import lsh_pairs
 from tasks.overlap.complete import complete_pairs
-from tasks.overlap.minhash import choose_bands
+from tasks.overlap.minhash import Bands
 from tasks.overlap.patterns import Patterns, Shared
 
-BANDS = choose_bands(128, 90, 0.99)
+BANDS = Bands(12, 10, seed=1)
 
 
 def near_equal(count: int, seed: int, length: int = 784, flips: int = 4) -> Patterns:
@@ -30,17 +30,17 @@ def pairs_of(stream: Iterator[Shared]) -> set[tuple[int, int]]:
 
 def test_what_is_found_is_near_and_nearly_all_that_is() -> None:
     first, second = near_equal(300, 1), near_equal(200, 2)
-    found, truth = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1)), pairs_of(complete_pairs(first, second, 90))
+    found, truth = pairs_of(lsh_pairs(first, second, 90, BANDS)), pairs_of(complete_pairs(first, second, 90))
     assert found <= truth
     assert len(found) >= 0.99 * len(truth)
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = near_equal(150, 1), near_equal(120, 2)
-    whole = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
+    whole = pairs_of(lsh_pairs(first, second, 90, BANDS))
     for name, value in (("CHUNK", 100), ("BLOCK", 7), ("AT_ONCE", 90)):
         monkeypatch.setattr(module, name, value)
-    assert pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1)) == whole
+    assert pairs_of(lsh_pairs(first, second, 90, BANDS)) == whole
 
 
 @pytest.mark.whole
@@ -50,7 +50,7 @@ def test_a_bucket_too_large_to_compare_in_full_still_finds_a_twin_of_every_patte
     first, second = near_equal(3000, 1), near_equal(700, 2)
     monkeypatch.setattr(module, "HEAVY", 8)
     compared = counted(monkeypatch)
-    found = pairs_of(lsh_pairs(first, second, 90, BANDS, seed=1))
+    found = pairs_of(lsh_pairs(first, second, 90, BANDS))
     rows: NDArray[np.int64] = np.array(sorted(found))
     assert len(np.unique(rows[:, 0])) == 3000
     assert len(np.unique(rows[:, 1])) == 700

@@ -16,7 +16,7 @@ from tasks.kernel import computed_by
 from tasks.overlap import join as module
 from tasks.overlap import search
 from tasks.overlap.join import Join, join_of
-from tasks.overlap.minhash import Bands, RecallCounts, choose_bands, hash_table, interval
+from tasks.overlap.minhash import Bands, RecallCounts, hash_table, interval
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.search import PAIRS, Found, search_tile, write_join
@@ -27,8 +27,8 @@ from tasks.storage.place import Place
 from tests.overlap.engine import Measured, glyph_split, measure
 from tests.overlap.sets import Gray, image_sets, ink
 
-CERTAIN = Bands(64, 1)  # one row a band: at 0.5 a pair is missed once in 10^19
-N, BANDS = 784, choose_bands(128, 90, 0.99)
+CERTAIN = Bands(64, 1, seed=1)  # one row a band: at 0.5 a pair is missed once in 10^19
+N, BANDS = 784, Bands(12, 10, seed=1)
 Set = tuple[Gray, NDArray[np.int64]]
 
 
@@ -104,7 +104,7 @@ def test_tiles_find_what_the_whole_does(
 ) -> None:
     folder = tmp_path_factory.mktemp("join")
     one, two = split_of(folder, "train", sets[0]), split_of(folder, "test", sets[1])
-    join = Join(one, one if within else two, Place.of(folder), VIEWS["ink"], 90, BANDS, seed=1)
+    join = Join(one, one if within else two, Place.of(folder), VIEWS["ink"], 90, BANDS)
     found = []
     for name, size in (("whole", 1000), ("tiles", slice_)):
         with pytest.MonkeyPatch.context() as patch:
@@ -131,7 +131,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Prints, Prin
     """Test rows that are train rows and the same bits: in each band one that comes first in the order of its hashes."""
     folder, rng = tmp_path_factory.mktemp("marked"), np.random.default_rng(0)
     train = rng.random((3000, N)) < 0.35
-    positions = hash_table(N, BANDS.bands * BANDS.rows, seed=1)[:: BANDS.rows].argmin(axis=1)
+    positions = hash_table(N, BANDS.bands * BANDS.rows, BANDS.seed)[:: BANDS.rows].argmin(axis=1)
     train[:, positions] = False
     test = train[:600].copy()
     test[:, positions] = True
@@ -146,9 +146,9 @@ def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
     return bool(request.param == "in tiles")
 
 
-def facts_of(marked: tuple[Path, Prints, Prints], seed: int = 1) -> tuple[dict[str, Any], Found]:
+def facts_of(marked: tuple[Path, Prints, Prints], bands: Bands = BANDS) -> tuple[dict[str, Any], Found]:
     folder, train, test = marked
-    join = Join(train, test, Place.of(folder), VIEWS["ink"], 90, BANDS, seed)
+    join = Join(train, test, Place.of(folder), VIEWS["ink"], 90, bands)
     facts = write_join(join, (), Place.of(folder))
     return facts, Found.read(Place.of(folder), facts)
 
@@ -163,7 +163,7 @@ def test_all_pairs_are_compared_and_what_minhash_alone_misses_is_counted(
     true, named = found.recall.at(90)
     assert true == (800 if cut else 1200), "images of both sides that have a near-duplicate; of tiles the first counts"
     assert named == 0, "the mark was made for these hash positions"
-    other = facts_of(marked, seed=2)[1].recall
+    other = facts_of(marked, Bands(12, 10, seed=2))[1].recall
     assert other
     assert other.at(90)[1] > 0.99 * true, "another seed finds what a mark hides from one"
 
