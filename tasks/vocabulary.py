@@ -9,6 +9,7 @@ Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photog
 ServedName = Literal["run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce", "arrivals"]
 DirectName = Literal["clean", "verify"]
 ViewName = Literal["ink", "photo"]  # how images become bits for comparison, see `tasks.registration.views`
+Method = Literal["all pairs", "minhash"]  # how near-duplicates are searched
 Variant = Literal["mirrored"]  # transformed images to search for as well
 Recipe = Literal["cleansplit", "course", "grouped"]  # how splits are drawn
 Protect = Literal["train", "test"]

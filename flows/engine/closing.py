@@ -34,7 +34,7 @@ NEWEST = 100  # dead runs to inspect; earlier runs inspected older ones
 AT_ONCE = 8  # runs to delete, or tasks to close, in parallel
 TAG = "cleansplit"  # of our runs, for people who filter; anybody may use it, so nothing is decided by it
 LOSSES = {"KilledWorker", "NoWorkerError", "CommClosedError", "FutureCancelledError", "FuturesCancelledError"}
-UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]
+UNFINISHED = {"type": {"any_": [StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED]}}
 LOST = (
     "The Dask cluster lost its scheduler, or a worker with the same task again and again, perhaps for lack of memory; "
     "look at their logs, and run the same command again to continue."
@@ -70,7 +70,7 @@ def close_what_dead_runs_left(names: Collection[str]) -> None:
 def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
     """Move the unfinished tasks of some flow runs to a final state."""
     of_runs = FlowRunFilter.model_validate({"id": {"any_": runs}})
-    unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": UNFINISHED}}})
+    unfinished = TaskRunFilter.model_validate({"state": UNFINISHED})
     with ThreadPoolExecutor(AT_ONCE) as pool:
         while tasks := client.read_task_runs(flow_run_filter=of_runs, task_run_filter=unfinished):  # 200 at a time
             list(pool.map(lambda task: client.set_task_run_state(task.id, state, force=True), tasks))
@@ -79,7 +79,7 @@ def close_tasks(runs: list[UUID], state: State[Any], client: SyncPrefectClient) 
 def _close_below(runs: list[UUID], state: State[Any], client: SyncPrefectClient) -> None:
     """Move the subflows of some flow runs, and then all their tasks, to a final state; a process may end meanwhile."""
     every, below = [*runs], runs
-    while below := [child.id for child in _subflows(below, client, state={"type": {"any_": UNFINISHED}})]:
+    while below := [child.id for child in _subflows(below, client, state=UNFINISHED)]:
         every += below
         for number in below:
             client.set_flow_run_state(number, state, force=True)

@@ -19,11 +19,11 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, cost_of
 from tasks.records import Joined, Prints, SplitPair, Tile
-from tasks.records.overlaps import Method
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
 from tasks.registration.views import View
 from tasks.storage import Place, stages, tables
+from tasks.vocabulary import Method
 
 Slices = tuple[range, range]  # images of both sides of a tile
 

@@ -25,8 +25,9 @@ from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, measured, with_more
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
-from tasks.records.overlaps import CLOSE, Method
+from tasks.records.overlaps import CLOSE
 from tasks.storage import Place, at, tables
+from tasks.vocabulary import Method
 
 AFFORDABLE_IN_NEED = 100 * AFFORDABLE  # if MinHash is known to miss pairs
 PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"

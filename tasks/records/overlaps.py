@@ -1,16 +1,15 @@
 """Records of the overlaps between splits and of the duplicates inside a split."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from pydantic.dataclasses import dataclass
 
 from tasks.records.inputs import InFolder
 from tasks.records.rows import MeasuredRecall, PairOverlap, SameSubject, SplitGroups, VariantCount, WithinSplit
 from tasks.records.verdict import Verdict
-from tasks.vocabulary import Protect, SplitName
+from tasks.vocabulary import Method, Protect, SplitName
 
-Method = Literal["all pairs", "minhash"]
 ComputedBy = tuple[str, str]  # the kernel or numpy, and the name of the machine
 BASELINE, CHAINED = "baseline.parquet", "chained.parquet"
 VECTORS, CLOSE, SAME_SUBJECT = "vectors.parquet", "close.parquet", "same_subject.parquet"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from tasks.vocabulary import SplitName, Variant
+from tasks.vocabulary import Method, SplitName, Variant
 
 Form = Literal["count", "share", "accuracy", "points", "size", "similarity", "probability", "moment", "limit"]
 
@@ -118,7 +118,7 @@ class SplitGroups:
 
     split: SplitName
     rows: Count
-    method: Literal["all pairs", "minhash"] | None  # of the search, if any
+    method: Method | None  # of the search, if any
     groups: Count = 0
     grouped: Count = 0
     exact: Count = 0

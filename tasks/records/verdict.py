@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic.dataclasses import dataclass
 
 from tasks.records.rows import STRICT, Count, MeasuredRecall, Probability, Sha256, Share, Similarity, shown
+from tasks.vocabulary import Method
 
+SomeSimilarity = Annotated[float | None, shown("similarity", 0, 1)]
 Why = Literal["asked", "view", "own", "near_identical", "alike", "chance"]
 Crowd = Literal["all", "alone", "crowd"]
 WhyNot = Literal["alike", "chance"]
@@ -23,7 +25,7 @@ class JudgedBand:
     high: Similarity
     judged: Count
     same: Count
-    precision: Annotated[float | None, shown("similarity", 0, 1)]
+    precision: SomeSimilarity
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -56,7 +58,7 @@ class Band:
     high: Similarity
     rows: Count
     other_class: Count
-    precision: Annotated[float | None, shown("similarity", 0, 1)]
+    precision: SomeSimilarity
     share: Share
     baseline: Share
     random: Share
@@ -68,7 +70,7 @@ class Predicted:
 
     similarity: Similarity
     rows: Count
-    precision: Annotated[float | None, shown("similarity", 0, 1)]
+    precision: SomeSimilarity
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -81,8 +83,8 @@ class KindVerdict:
 
     kind: Crowd
     rows: Count
-    threshold: Annotated[float | None, shown("similarity", 0, 1)]
-    undecided: Annotated[float | None, shown("similarity", 0, 1)] = None
+    threshold: SomeSimilarity
+    undecided: SomeSimilarity = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -101,13 +103,13 @@ class Verdict:
     in the rest of train, weighted by the classes of the searched rows.
     """
 
-    threshold: Annotated[float | None, shown("similarity", 0, 1)]
+    threshold: SomeSimilarity
     reason: Why
     why_not: WhyNot | None
-    near_identical: Annotated[float | None, shown("similarity", 0, 1)]
+    near_identical: SomeSimilarity
     kinds: tuple[KindVerdict, ...]
-    least: Annotated[float | None, shown("similarity", 0, 1)]
-    own: Annotated[float | None, shown("similarity", 0, 1)]
+    least: SomeSimilarity
+    own: SomeSimilarity
     short_side: Annotated[int | None, shown("count", 0)]
     rows: Count
     baseline_rows: Count
@@ -141,9 +143,9 @@ class NearDuplicates:
     whether its measured recall is significantly lower than the stated one.
     """
 
-    threshold: Annotated[float | None, shown("similarity", 0, 1)]
+    threshold: SomeSimilarity
     floor: Similarity
-    method: Literal["all pairs", "minhash"]
+    method: Method
     num_perm: int | None
     bands: int | None
     rows_per_band: int | None

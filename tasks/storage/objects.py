@@ -103,8 +103,8 @@ def below(place: Place) -> Iterator[Stored]:
 
 def delete(places: list[Place]) -> None:
     """Delete objects with one address, as far as they exist."""
-    for place in places[:1]:
-        with _opened(place) as (store, _):
+    if places:
+        with _opened(places[0]) as (store, _):
             store.delete([_key(each) for each in places])
 
 

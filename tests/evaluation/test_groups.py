@@ -8,9 +8,10 @@ import pytest
 from tasks.evaluation.scored import unsure, verified_twins, why_not
 from tasks.joined import groups_of, links_of
 from tasks.records import Overlap
-from tasks.records.overlaps import Direction, Method
+from tasks.records.overlaps import Direction
 from tasks.records.rows import MeasuredRecall
 from tasks.storage.place import Place
+from tasks.vocabulary import Method
 
 TWINS = pa.table(
     {

@@ -167,7 +167,7 @@ def unfinished(workspace: Path) -> list[str]:
 
 
 def _going_on(workspace: Path) -> list[str]:
-    return [str(state) for state in states(workspace) if state in UNFINISHED]
+    return [str(state) for state in states(workspace) if state in UNFINISHED["type"]["any_"]]
 
 
 def states(workspace: Path) -> list[StateType | None]:
