@@ -17,6 +17,11 @@ DICM = b"DICM"  # at byte 128 of DICOM, after bytes that may start another forma
 HEIC = re.compile(rb"hei[cmsx]|hev[cmsx]|mif1")  # brands that AVIF files do not have
 
 
+def is_image_name(path: str) -> bool:
+    """Return whether a path has the extension of an image, in any case."""
+    return path.lower().endswith((*IMAGE_ENDINGS,))
+
+
 def format_of(data: bytes) -> str | None:
     """Return the format that a file starts like.
 

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import yaml
 
 from tasks.columns import Columns
-from tasks.formats import IMAGE_ENDINGS
+from tasks.formats import is_image_name
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
 from tasks.sources.labels import label_tables
@@ -73,7 +73,7 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     """
     held, parents = set(names), {images for images, _, _ in FOLDERS}
     beside = any(name.endswith(".xml") for name in names)
-    every = [path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))]
+    every = [path for path in names if is_image_name(path)]
     images = [path for path in every if parents & {*path.split("/")}] or (every if beside else [])
     files = {path: file for path in images if (file := label_file(path, held))}
     found = _of_files(root, names, images, files) if files else Annotated({}, set())
@@ -111,9 +111,9 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
             found.labels[key] = labels if before is None else before | (labels or set())
     splits = {split for split, _ in found.labels}
     for path in names if splits and None not in splits else ():
-        if (split := split_of_folder(path)) not in {None, *splits} and path.lower().endswith((*IMAGE_ENDINGS,)):
+        if (split := split_of_folder(path)) not in {None, *splits} and is_image_name(path):
             found.labels[split, path] = None  # such as all of test2017
-    images = [path for path in names if above and path.lower().endswith((*IMAGE_ENDINGS,)) and not is_metadata(path)]
+    images = [path for path in names if above and is_image_name(path) and not is_metadata(path)]
     is_whole = bool(above) and are_flat(images) and {path for _, path in found.labels}.issuperset(images)
     notes = [f"Images are named but not labelled by {some(sorted(own))}; {why}." for why, own in without.items() if why]
     if above and not is_whole:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import CleanSplitError, DataError
-from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in
+from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in, words_in
 from tasks.sources.packed import MAX_RATIO, RATIO_MATTERS_FROM, packing_of, refuse_bomb
 from tasks.storage import Place, at
 
@@ -75,8 +75,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, place: Place) -> NDA
 def _labels(images: str, arrays: dict[str, NDArray[Any]], place: Place) -> NDArray[Any] | None:
     """Return the labels of the same split for an array of images, if any; raises `DataError` for another shape."""
     for name, array in sorted(arrays.items(), key=lambda pair: pair[1].shape[1:] not in ((), (1,))):
-        parts = set("".join(c if c.isalpha() else " " for c in name.lower()).split())
-        if parts & LABELS and split_in(name) == split_in(images) and array.ndim in (1, 2):
+        if LABELS.intersection(words_in(name)) and split_in(name) == split_in(images) and array.ndim in (1, 2):
             if array.size != len(array):
                 raise DataError(f"{place} has labels {name} of shape {array.shape}; save one label per image, as (n,).")
             return array

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from shlex import quote
 
 from tasks.errors import DataError, UsageError
-from tasks.formats import IMAGE_ENDINGS
+from tasks.formats import is_image_name
 from tasks.records import Source
 from tasks.sources.layout import NAMED, common_root, is_metadata, some, split_folders, split_of_folder
 from tasks.sources.listing import Listing
@@ -37,7 +37,7 @@ class Held:
         for entry in (entry for entry in listing.entries() if not is_metadata(entry.name)):
             if entry.kind != "file":
                 self.others.append((entry.kind, entry.name))
-            elif posixpath.splitext(entry.name)[1].lower() in IMAGE_ENDINGS:
+            elif is_image_name(entry.name):
                 self.images[posixpath.dirname(entry.name)] += 1
             else:
                 self.files.append(entry.name)

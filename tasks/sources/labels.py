@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from tasks.columns import Columns, find
 from tasks.errors import UsageError
-from tasks.formats import IMAGE_ENDINGS
+from tasks.formats import is_image_name
 from tasks.sources.coco import MAX_LIST, Document, by_stem, path_named, readable, stem_of
 from tasks.sources.layout import are_flat, is_metadata, split_of_folder
 from tasks.sources.manifest import ENDINGS, PARQUET, rows_in, rows_of_table
@@ -43,7 +43,7 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
     a split count, too. Others that name images have only a note.
     """
     listed = [name for name in names if name.lower().endswith(ENDINGS)]
-    named = (path for path in names if path.lower().endswith((*IMAGE_ENDINGS,))) if listed else ()
+    named = (path for path in names if is_image_name(path)) if listed else ()
     images = [path for path in named if not is_metadata(path)]
     flat, held = are_flat(images), by_stem(images)
     for name in listed:

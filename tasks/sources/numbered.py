@@ -68,8 +68,12 @@ def split_in(name: str) -> SplitName | None:
     >>> split_in("x_train"), split_in("data/test-00000-of-00002.parquet"), split_in("constrained")
     ('train', 'test', None)
     """
-    parts = "".join(c if c.isalpha() else " " for c in name.lower()).split()
-    return next((SPLIT_FOLDERS[part] for part in parts if part in SPLIT_FOLDERS), None)
+    return next((SPLIT_FOLDERS[word] for word in words_in(name) if word in SPLIT_FOLDERS), None)
+
+
+def words_in(name: str) -> list[str]:
+    """Return the runs of letters in a name, in lower case."""
+    return "".join(c if c.isalpha() else " " for c in name.lower()).split()
 
 
 def split_of(value: str | None, where: str) -> SplitName | None:
