@@ -73,8 +73,7 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
     with disk.storage_errors(out), scratch.locked(str(out)), building.draft(out, exclusive=False) as draft:
         for original in originals.of(pa.array(list(names), pa.string())):
             original.put(draft / names[original.id], linked=True)
-        images = ((step.split, step.id, step.name) for step in steps if step.split)
-        write_annotations(originals, images, draft)
+        write_annotations(originals, ((step.split, step.id, step.name) for step in steps if step.split), draft)
 
 
 def left_to_move(steps: Iterable[Step], out: Place) -> list[Step]:

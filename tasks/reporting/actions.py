@@ -102,18 +102,18 @@ def _rows_of(
 
 def _actions(found: Findings, workspace: Place, target: Place) -> tuple[pa.Table, pa.Table]:
     """Return the first action of each image, and a second one for removed images with a label conflict."""
-    conflicts = tables.read(target / "label_conflicts.parquet")
+    conflicts, column = tables.read(target / "label_conflicts.parquet"), found.spec.compared_by.column
     wrong = pc.is_valid(conflicts["new_class"])
     rows = [
-        _rows(tables.read(workspace / found.sanitized.removed), "remove"),
-        _rows(conflicts.filter(wrong), "relabel", "conflict"),
-        _rows(conflicts.filter(pc.and_(pc.invert(wrong), conflicts["open"])), "review", "conflict"),
+        _rows(column, tables.read(workspace / found.sanitized.removed), "remove"),
+        _rows(column, conflicts.filter(wrong), "relabel", "conflict"),
+        _rows(column, conflicts.filter(pc.and_(pc.invert(wrong), conflicts["open"])), "review", "conflict"),
     ]
     if at(target / "unconfirmed.parquet").exists():
-        rows.append(_rows(tables.read(target / "unconfirmed.parquet"), "review"))
+        rows.append(_rows(column, tables.read(target / "unconfirmed.parquet"), "review"))
     if at(target / "duplicates.parquet").exists():
         inside = tables.read(target / "duplicates.parquet")
-        rows.append(_rows(inside.filter(pc.invert(inside["stays"])), "keep", "duplicate"))
+        rows.append(_rows(column, inside.filter(pc.invert(inside["stays"])), "keep", "duplicate"))
     table = pa.concat_tables(rows)
     gone = table.filter(pc.equal(table["action"], "remove"))["id"].combine_chunks()
     labels = pc.and_(pc.equal(table["reason"], "conflict"), pc.is_in(table["id"], value_set=gone))
@@ -125,12 +125,11 @@ def _first_of_each(table: pa.Table) -> pa.Table:
     return table.take(numbered.group_by("id").aggregate([("row", "min")])["row_min"]).sort_by("id")
 
 
-def _rows(table: pa.Table, action: str, why: str | None = None) -> pa.Table:
-    similarity = next(name for name in ("jaccard", "agreement") if name in table.column_names)
+def _rows(column: str, table: pa.Table, action: str, why: str | None = None) -> pa.Table:
     columns = {
         "id": table["id"],
         "reason": table["reason"] if why is None else pa.repeat(why, len(table)),
-        "similarity": table[similarity],
+        "similarity": table[column],
         "twin_id": table["twin_id"],
         "new_class": table["new_class"] if "new_class" in table.column_names else pa.nulls(len(table), pa.string()),
         "action": pa.repeat(action, len(table)),

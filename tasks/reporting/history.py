@@ -33,8 +33,8 @@ def remember(workspace: Place, report: Report) -> None:
             tables.write(_rebuilt(workspace), part)  # with this run, which is published
             return
         if report.run.name not in known["run"].to_pylist():
-            row = pa.Table.from_pylist([_row(workspace, report)], schema=SCHEMA)
-            tables.write(pa.concat_tables([known, row]), part)
+            made = (stages.read_manifest(workspace / "runs" / report.run.name / RUN_MANIFEST) or {})["result"]
+            tables.write(pa.concat_tables([known, pa.Table.from_pylist([_row(report, made)], schema=SCHEMA)]), part)
 
     at(workspace / NAME).revise(with_run)
 
@@ -51,17 +51,15 @@ def read_history(workspace: Place) -> pa.Table:
 def _rebuilt(workspace: Place) -> pa.Table:
     rows = []
     for place in at(workspace).matching(f"runs/[!.]*/{RUN_MANIFEST}"):
-        if stages.read_manifest(place):
+        if facts := stages.read_manifest(place):
             with contextlib.suppress(DataError):  # damaged, or of another version
-                rows.append(_row(workspace, read_report(place.parent)))
+                rows.append(_row(read_report(place.parent), facts["result"]))
     return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["finished"])), schema=SCHEMA)
 
 
-def _row(workspace: Place, report: Report) -> dict[str, Any]:
-    run = report.run.name
-    made = (stages.read_manifest(workspace / "runs" / run / RUN_MANIFEST) or {})["result"]
+def _row(report: Report, made: dict[str, Any]) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "run": run,
+        "run": report.run.name,
         "finished": made["finished"],
         **{name: report.rows[name] for name in SPLITS},
         "left": report.sanitized.near["train" if report.alone else report.scored],

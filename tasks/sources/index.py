@@ -26,16 +26,10 @@ from tasks.storage import Place, tables
 from tasks.vocabulary import UNLABELLED, SplitName
 
 SCHEMA = pa.schema(
-    {
-        "class_name": pa.string(),
-        "member": pa.string(),
-        "offset": pa.int64(),
-        "size": pa.int64(),
-        "digest": pa.binary(DIGEST_BYTES),
-        "outcome": pa.string(),
-        "reason": pa.string(),
-        "group": pa.string(),
-    }
+    dict.fromkeys(("class_name", "member"), pa.string())
+    | dict.fromkeys(("offset", "size"), pa.int64())
+    | {"digest": pa.binary(DIGEST_BYTES)}
+    | dict.fromkeys(("outcome", "reason", "group"), pa.string())
 )
 NOT_A_FILE = {
     "link": "link_member", "special": "special_member", "unreadable": "unreadable", "bad_name": "name_not_printable",
