@@ -1,4 +1,4 @@
-"""Names of sources, shown and stored without the secrets in their URLs."""
+"""Names of sources and their members, shown and stored without secrets in URLs and without control characters."""
 
 import re
 from typing import Annotated, Any
@@ -39,6 +39,12 @@ def public_name(source: str) -> str:
         return source
     place, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
     return f"{scheme.lower()}://{place.rpartition('@')[2]}{slash}{path}"
+
+
+def printable(text: str) -> str:
+    """Escape control and bidirectional characters, which would take effect wherever the text is shown."""
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if text.isprintable() else "".join(escaped)
 
 
 def discreet(source: Any) -> Any:

@@ -29,6 +29,7 @@ from flows.engine.importing import without_garbage
 from flows.engine.interrupt import stay_until_stopped, stop_at_once
 from flows.engine.parameters import Command
 from flows.table import ARRIVALS, COMMANDS
+from tasks.addresses import printable
 from tasks.errors import CleanSplitError, UsageError
 from tasks.records import parameters as p
 from tasks.records.spec_base import Spec, sentence
@@ -145,8 +146,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
         if isinstance(error, ValidationError) and error.title.endswith("Settings"):  # of Prefect, when it is imported
             wrong, group = error.errors()[0], f"Prefect{error.title.removesuffix('Settings')}"
             name = re.sub("(?<=[a-z])(?=[A-Z])", "_", "_".join([group, *map(str, wrong["loc"])])).upper()
-            said = f"the setting {name} is wrong: {wrong['msg']}; change or unset it."
-            _stop(said, UsageError.exit_code, errors)
+            _stop(f"the setting {name} is wrong: {wrong['msg']}; change or unset it.", UsageError.exit_code, errors)
         with tempfile.NamedTemporaryFile("w", prefix="cleansplit-", suffix=".log", delete=False) as file:
             file.write(traceback.format_exc())
         _stop(f"a bug in cleansplit stopped the run; please report the contents of {file.name}.", 1, errors)
@@ -168,6 +168,5 @@ def _usage(error: CycloptsError) -> str:
 
 
 def _stop(reason: str, code: int, errors: Console) -> None:
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in reason)
-    errors.print(f"cleansplit: {shown}", style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(f"cleansplit: {printable(reason)}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(code)

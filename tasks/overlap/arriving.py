@@ -14,12 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.arrays import RowNumbers
-from tasks.overlap.baseline import chained_among
+from tasks.overlap.baseline import chained_among, joins_of
 from tasks.overlap.images import UNKNOWN
-from tasks.overlap.join import join_of
-from tasks.overlap.pairs import read_pairs
 from tasks.overlap.prints import TEXTS, slices, write_images
-from tasks.overlap.search import PAIRS
 from tasks.processes import apart
 from tasks.records import Joined, Prints, Ruling
 from tasks.records.inputs import COPIES
@@ -74,10 +71,8 @@ def with_chains(spec: ArrivalsSpec, reference: Reference, joined: Sequence[Joine
     inputs = {"version": VERSION, "ruling": ruling.sha256, "joins": [one.sha256 for one in joined]}
 
     def build(target: Place) -> dict[str, Any]:
-        joins = [join_of(spec, one.pair, workspace, [one])[0] for one in joined]
-        pairs = [read_pairs(workspace / one.folder / PAIRS) for one in joined]
         known = tables.bytes_of(tables.read(workspace / ruling.baseline.chained)["md5"])
-        chained = apart(chained_among, joins, pairs, known)
+        chained = apart(chained_among, *joins_of(spec, joined, workspace), known)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
         return {"chained": len(chained)}
 

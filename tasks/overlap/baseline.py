@@ -17,14 +17,16 @@ from tasks.joined import groups_of, links_of
 from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import components_of, look_alikes_of
 from tasks.overlap.images import Images, read_images
-from tasks.overlap.join import AMONG, Join
-from tasks.overlap.pairs import Pairs, together
+from tasks.overlap.join import AMONG, Join, join_of
+from tasks.overlap.pairs import Pairs, read_pairs, together
 from tasks.overlap.pictures import candidate_pairs
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import affordable
-from tasks.overlap.search import near_pairs
+from tasks.overlap.search import PAIRS, near_pairs
 from tasks.overlap.threshold import NEAR_IDENTICAL, near_identical
-from tasks.storage import tables
+from tasks.records import Joined
+from tasks.records.spec import ComparingSpec
+from tasks.storage import Place, tables
 from tasks.vocabulary import SplitName
 
 GLYPHS, PICTURES = 2000, 500  # images of train to measure; aligning photographs takes longer
@@ -36,6 +38,12 @@ Side = tuple[SplitName, str]  # split and folder of fingerprints
 BASELINE = pa.schema(
     {"kind": pa.string(), "similarity": pa.float64(), "beyond": pa.float64(), "label": pa.int64()}
 )  # `beyond`: see `tasks.overlap.components.look_alikes_of`
+
+
+def joins_of(spec: ComparingSpec, joined: Sequence[Joined], workspace: Place) -> tuple[list[Join], list[Pairs]]:
+    """Return comparisons that were made, and their pairs."""
+    joins = [join_of(spec, one.pair, workspace, [one])[0] for one in joined]
+    return joins, [read_pairs(workspace / one.folder / PAIRS) for one in joined]
 
 
 def measure_baseline(

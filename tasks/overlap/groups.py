@@ -47,7 +47,7 @@ class Grouped(NamedTuple):
     chains: int  # number of chains before cutting
 
 
-def write_groups(
+def write_duplicates(
     join: Join, joined: Joined, ruling: Ruling, decided: Decided | None, keep: Keep, chains: Chains, target: Place
 ) -> dict[str, int]:
     """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.libraries import shaped_by
-from tasks.overlap.baseline import measure_baseline
+from tasks.overlap.baseline import joins_of, measure_baseline
 from tasks.overlap.components import matches_of
-from tasks.overlap.groups import write_groups
+from tasks.overlap.groups import write_duplicates
 from tasks.overlap.join import VERSION, join_of
 from tasks.overlap.minhash import RecallCounts, measured_recall
 from tasks.overlap.pairs import read_pairs
@@ -35,8 +35,7 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
     inputs = {"version": VERSION, "joins": [join.sha256 for join in joined], "seed": seed} | shaped_by("drawing")
 
     def build(target: Place) -> dict[str, Any]:
-        joins = [join_of(spec, one.pair, workspace, [one])[0] for one in joined]
-        pairs = [read_pairs(workspace / one.folder / PAIRS) for one in joined]
+        joins, pairs = joins_of(spec, joined, workspace)
         found, chained = apart(measure_baseline, joins, pairs, joined[0].pair.first.split, int(seed or 0))
         tables.write(found, target / BASELINE)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
@@ -120,7 +119,7 @@ def group_duplicates(
 
     def build(target: Place) -> dict[str, Any]:
         join, _ = join_of(spec, joined.pair, workspace, [joined])
-        return apart(write_groups, join, joined, ruling, decided, spec.keep, spec.chains, target)
+        return apart(write_duplicates, join, joined, ruling, decided, spec.keep, spec.chains, target)
 
     if joined.method is None:
         return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)

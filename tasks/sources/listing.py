@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.addresses import printable
 from tasks.arrays import Mask, RowNumbers
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
@@ -127,6 +128,4 @@ def _clean(name: str, source: str) -> str:
     if ABSOLUTE.match(name) or ".." in name.replace("\\", "/").split("/"):
         raise DataError(f"{source} has the member {name!r}, which points out of the archive; check its origin.")
     text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if not text.isprintable():  # control and bidirectional characters would take effect wherever the name is shown
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "/".join(part for part in text.split("/") if part not in ("", "."))
+    return "/".join(part for part in printable(text).split("/") if part not in ("", "."))
