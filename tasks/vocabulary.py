@@ -5,7 +5,7 @@ from typing import Literal
 Role = Literal["large", "small", "train", "validation", "test", "root", "source"]  # of a source; a root has splits
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
-# Names in `flows.table`; the command line runs a flow of the second kind without Prefect's server.
+# Names in `flows.table`; the command line has its own functions, without Prefect, for the second kind.
 ServedName = Literal["run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce", "arrivals"]
 DirectName = Literal["clean", "verify"]
 ViewName = Literal["ink", "photo"]  # how images become bits for comparison, see `tasks.registration.views`

@@ -45,7 +45,7 @@ def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
     """
     z, own, end = fisher(pool), fisher(rows), np.arctanh(percent / 100)
     uppers = WINDOWS[end + 1e-9 >= WINDOWS]
-    far, close = (_between(z, uppers - (back + 1) * HALF_UNIT, uppers - back * HALF_UNIT) for back in (1, 0))
+    far, close = (_counted(z, uppers - (back + 1) * HALF_UNIT, uppers - back * HALF_UNIT) for back in (1, 0))
     tells = np.flatnonzero(far >= max(FEW, FEW_SHARE * len(pool)))
     bounding = tells[uppers[tells] >= LEAST_END - 1e-9]
     if not len(bounding):
@@ -56,7 +56,7 @@ def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
         before = tells[uppers[tells] <= start]
         most = _extrapolated(close[before], rate[before], start - uppers[before]).min(initial=far[window])
         rate[window] = min(close[window] / (most + 1), STEEPEST)
-    here = _raised(_between(own, uppers - HALF_UNIT, uppers))
+    here = _raised(_counted(own, uppers - HALF_UNIT, uppers))
     return float(_extrapolated(here, rate, end - uppers)[bounding].min())
 
 
@@ -96,7 +96,7 @@ def _extrapolated(count: Floats, rate: Floats, distance: Floats) -> Floats:
     return count * rate / (1 - rate) * rate ** (distance / HALF_UNIT)
 
 
-def _between(z: Floats, low: Floats, high: Floats) -> Floats:
+def _counted(z: Floats, low: Floats, high: Floats) -> Floats:
     """Return the number of values in each window."""
     ordered = np.sort(z)
     return (np.searchsorted(ordered, high) - np.searchsorted(ordered, low)).astype(np.float64)

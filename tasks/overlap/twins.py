@@ -116,7 +116,7 @@ class Direction:
                 writer.write_table(pa.table(columns, schema=TWINS))
 
     def counts(self, floor: int, images: Images) -> dict[str, Any]:
-        """Return the counts of `tasks.records.Direction` except those of fonts, given the images of the rows."""
+        """Return the counts of `tasks.records.overlaps.Direction` except those of fonts, given the images of rows."""
         exact, percent = self.best["exact"], whole_percent(self.best["similarity"])
         matched = exact | self.best["near"] | self.best["undecided"]
         return {

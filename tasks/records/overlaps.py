@@ -90,11 +90,6 @@ class Joined:
         return self.facts["method"]
 
 
-def between(found: "Iterable[Overlap]", one: SplitName, other: SplitName) -> "Overlap":
-    """Return the overlap of two splits, in whichever order they were compared."""
-    return next(pair for pair in found if {pair.first, pair.second} == {one, other})
-
-
 @dataclass(frozen=True)
 class Decided:
     """Decisions of people that apply to the images of a run, among all given decisions."""
@@ -165,6 +160,11 @@ class Overlap:
     def conflicts(self, rows_of: SplitName) -> str:
         """Return the table of the rows of one of the two splits with a duplicate of another class in the other."""
         return f"{self.folder}/{rows_of}-conflicts.parquet"
+
+
+def between(found: Iterable[Overlap], one: SplitName, other: SplitName) -> Overlap:
+    """Return the overlap of two splits, in whichever order they were compared."""
+    return next(pair for pair in found if {pair.first, pair.second} == {one, other})
 
 
 @dataclass(frozen=True)

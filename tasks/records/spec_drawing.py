@@ -13,7 +13,7 @@ from tasks.records.spec_base import WorkSpec
 from tasks.records.spec_searching import DedupeSpec, OverlapSpec, SearchSpec, SourceSpec, check_different, check_pattern
 from tasks.vocabulary import GENERATED, SPLITS, ModelName, Recipe, Role, ViewName
 
-LETTERS = 10  # classes of notMNIST, A to J
+GENERATED_CLASSES = 10  # A to J
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class PrepareSpec(DrawSpec):
             raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
         check_different(self.sources)
         known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
-        if not self.in_groups and (classes := self.classes or (LETTERS if known else None)):
+        if not self.in_groups and (classes := self.classes or (GENERATED_CLASSES if known else None)):
             for name in SPLITS:
                 rows = getattr(self, name) or 0
                 if rest := rows % classes:

@@ -37,7 +37,7 @@ class View:
     floor: float  # lowest similarity to report
     recall: float  # probability that MinHash finds a pair at the similarity `recall_from`
     recall_from: int | None = None  # percent; None for the floor
-    permutations: int  # of a MinHash signature; fixed, so that the stated recall holds for one configuration
+    permutations: int  # of a MinHash signature, at most; fixed, so that the stated recall holds for one configuration
     sentence: str = ""  # about the comparison, for reports
     variants: tuple[Variant, ...] = ()  # transformed images to search for on request
     similar: float = 0.95  # lowest similarity of an undecided match

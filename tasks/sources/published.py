@@ -75,11 +75,11 @@ def _files(mirrors: tuple[str, ...], digests: dict[str, str]) -> tuple[Published
     return tuple(PublishedFile(name, sha256, mirrors) for name, sha256 in digests.items())
 
 
-LETTERS: dict[Role, str] = {
+DIGESTS: dict[Role, str] = {  # of notMNIST
     "large": "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c",
     "small": "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec",
 }
-NOTMNIST_FILES = {role: PublishedFile(f"notMNIST_{role}.tar.gz", digest, NOTMNIST) for role, digest in LETTERS.items()}
+NOTMNIST_FILES = {role: PublishedFile(f"notMNIST_{role}.tar.gz", digest, NOTMNIST) for role, digest in DIGESTS.items()}
 CIFAR_10 = {"cifar-10-python.tar.gz": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"}
 CIFAR_100 = {"cifar-100-python.tar.gz": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7"}
 DIGITS = {

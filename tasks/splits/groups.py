@@ -33,7 +33,7 @@ def row_groups(
     overlaps of earlier splits, whose duplicates are connected, too. `by` is explained in `names_of_groups`.
 
     Returns the group of each row, int64 (rows,), and facts: ``unmatched`` rows without a group of the user, and
-    ``purity`` and ``completeness`` of the groups of duplicates against the user's groups; see `agreement`.
+    ``purity`` and ``completeness`` of the groups of duplicates against the user's groups.
     """
     of_twins = tables.read(space / twins.table, ["id", "group"])
     rows = pc.index_in(of_twins["id"].combine_chunks(), value_set=ids).to_numpy()
@@ -46,18 +46,18 @@ def row_groups(
     names = names_of_groups(ids, by, loaded, space)
     keys = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
     known = np.flatnonzero(keys != NOTHING)
-    purity, completeness = agreement(groups_of(count, links)[known], keys[known])
+    purity, completeness = purity_and_completeness(groups_of(count, links)[known], keys[known])
     links.append(links_of(keys))
     return groups_of(count, links), {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
 
 
-def agreement(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
+def purity_and_completeness(found: RowNumbers, given: RowNumbers) -> tuple[float, float]:
     """Return purity and completeness of groups against given ones, from 0 to 1.
 
     Purity is the share of images in the most frequent given group of their found group; completeness is the same with
     found and given exchanged (Manning, Raghavan and Schuetze, Introduction to Information Retrieval, 2008, 16.3).
 
-    >>> agreement(np.array([0, 0, 1, 2]), np.array([5, 5, 5, 6]))
+    >>> purity_and_completeness(np.array([0, 0, 1, 2]), np.array([5, 5, 5, 6]))
     (1.0, 0.75)
     """
     shared = coo_array((np.ones(len(found)), (found, given))).tocsr()  # images by found and given group

@@ -1,4 +1,4 @@
-"""Images in memory and as Parquet, written one row group at a time; no other module knows their columns."""
+"""Images in memory and as Parquet, written one row group at a time."""
 
 import io
 import json
