@@ -50,8 +50,7 @@ def write_fingerprints(
         known |= {"texture": pa.array(texture), "framed": pa.array(framed)}
         bits[(texture < SMOOTH) & ~framed] = 0  # without texture, only exact duplicates
     if right:
-        better = pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16))
-        known["md5"] = pc.coalesce(better, known["md5"])
+        known["md5"] = pc.coalesce(pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16)), known["md5"])
     columns = {"id": images.ids, "md5": known["md5"], "bits": tables.binary(bits), **known}  # in this order
     conserve(f"fingerprint {shard.folder}", len(images), *{len(column) for column in columns.values()})
     length = {"view_bits": str(view.length or images.gray.shape[1] ** 2)}

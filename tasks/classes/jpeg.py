@@ -156,8 +156,7 @@ def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) 
     except ValueError as error:
         remark = str(error)
         if WRONG_PIXELS.search(remark) and not HARMLESS_AT_THE_END.search(remark):
-            reason = "cut_jpeg" if "remature end" in remark else "bad_jpeg"
-            raise UnreadableError(reason, remark) from error
+            raise UnreadableError("cut_jpeg" if "remature end" in remark else "bad_jpeg", remark) from error
         image.load()  # raises an error if there are no pixels; simplejpeg would return uninitialized memory
         pixels = frame.pixels(data, scale, strict=False)
     loaded = Image.fromarray(pixels)

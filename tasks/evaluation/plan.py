@@ -27,8 +27,7 @@ def plan(spec: TrainedSpec, usable: int, train: int) -> list[Training]:
             compared = count <= usable < train
             for arm in ARMS if compared else ARMS[:1]:
                 fixed = arm == "without_twins" and count == usable and model in DETERMINED
-                times = 1 if fixed or not compared else spec.trainings
-                seeds = range(spec.seed, spec.seed + times)
+                seeds = range(spec.seed, spec.seed + (1 if fixed or not compared else spec.trainings))
                 plans += [Training(model, count, seed, arm) for seed in seeds if 0 < count <= train]
     return plans
 

@@ -135,6 +135,5 @@ def as_many_per_class(labels: Labels, taken: Mask, seed: int) -> Mask:
     mask = np.zeros(len(labels), np.bool_)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        count = int(taken[rows].sum())
-        mask[np.random.default_rng([seed, int(label)]).permutation(rows)[:count]] = True
+        mask[np.random.default_rng([seed, int(label)]).permutation(rows)[: int(taken[rows].sum())]] = True
     return mask

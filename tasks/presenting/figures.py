@@ -74,8 +74,7 @@ def sheet(images: Sequence[Image.Image], words: Sequence[str], columns: int) -> 
     for number, (cell, word) in enumerate(zip(cells, words, strict=True)):
         left, top = GAP + number % columns * width, GAP + number // columns * height
         canvas.paste(cell, (left + (width - GAP - cell.width) // 2, top))
-        middle = left + (width - GAP) // 2
-        draw.text((middle, top + height - GAP), word, fill=INK, font=font, anchor="mb")
+        draw.text((left + (width - GAP) // 2, top + height - GAP), word, fill=INK, font=font, anchor="mb")
     return canvas
 
 

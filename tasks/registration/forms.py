@@ -47,8 +47,7 @@ def trimmed_form(copies: Gray, framed: Mask) -> Bits:
 
 def mirrored_form(copies: Gray) -> Bits:
     """Return the bits of mirrored copies, uint8 (n, 98), given copies, uint8 (n, 64, 64)."""
-    gray = copies[:, :, ::-1].astype(np.float32)
-    return comparable_bits(_seen(gray, np.ones((1, 2)), np.zeros((1, 2))))
+    return comparable_bits(_seen(copies[:, :, ::-1].astype(np.float32), np.ones((1, 2)), np.zeros((1, 2))))
 
 
 def windows(copies: Gray) -> Floats:

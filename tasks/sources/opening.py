@@ -143,8 +143,7 @@ def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:
     def noted() -> Iterator[Entry]:
         before = "["
         for entry in entries:
-            facts = [entry.name, entry.kind, entry.digest.hex(), entry.group]
-            digest.update(f"{before}{json.dumps(facts)}".encode())
+            digest.update(f"{before}{json.dumps([entry.name, entry.kind, entry.digest.hex(), entry.group])}".encode())
             before = ", "
             yield entry
 
