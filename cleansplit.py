@@ -75,9 +75,7 @@ class Result:
         names = [file.stem for file in every if file.name == "actions.csv" or file.suffix == ".parquet"]
         if name not in names:
             raise errors.UsageError(f"{self.folder} has no table {name!r}; use one of {', '.join(names)}.")
-        if name == "actions":
-            return read_actions(run)
-        return tables.read(run / f"{name}.parquet")
+        return read_actions(run) if name == "actions" else tables.read(run / f"{name}.parquet")
 
     def pandas(self, name: str = "actions") -> Any:
         """Return a table of the run as a DataFrame; raises `UsageError` without pandas."""

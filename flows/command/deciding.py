@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from pydantic import NonNegativeInt
@@ -100,12 +101,8 @@ def apply(
         print(f"images left for you to decide (see actions.csv): {', '.join(left)}", file=sys.stderr)
     done = "moved" if move else "linked" if all(step.source for step in steps) else "linked or copied"
     if not execute:
-        lines = [f"{step.source or step.id} -> {target / step.name}\n" for step in steps]
         listed = folder.parent.parent / f"{folder.last}-{'move' if move else 'link'}.txt"
-        building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
-        counts = Counter(step.name.rpartition("/")[0] for step in steps).most_common(MOST)
-        shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
-        most = f"; the largest folders are\n{''.join(shown)}" if steps else ".\n"
+        most = _list_files([(step.source or step.id, step.name) for step in steps], target, listed)
         print(f"{counted(len(steps), 'file')} would be {done} to {out}{before}{most}", end="", file=sys.stderr)
         print("Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
@@ -113,3 +110,12 @@ def apply(
     (applying.move if move else applying.link)(steps, originals, out)
     print(f"{done} {counted(len(steps), 'file')}{before}", file=sys.stderr)
     print(target)
+
+
+def _list_files(files: Sequence[tuple[Place | str, str]], target: PurePath, listed: Place) -> str:
+    """Write the list of files with their new names below a folder; return what a dry run shows of it."""
+    lines = [f"{file} -> {target / name}\n" for file, name in files]
+    building.put(listed, lambda part: disk.write_text(part, "".join(lines)))
+    counts = Counter(name.rpartition("/")[0] for _, name in files).most_common(MOST)
+    shown = [f"{count:>9,} {name}\n" for name, count in counts] + ["for example\n", *lines[:FEW]]
+    return f"; the largest folders are\n{''.join(shown)}" if files else ".\n"

@@ -76,9 +76,7 @@ class Originals:
 
     def sizes(self, ids: pa.Array) -> list[int]:
         """Return the size of each file in bytes; glyphs have an estimate."""
-        if self.index is None:
-            return [BYTES_OF_A_GLYPH] * len(ids)
-        return self._rows(ids)["size"].to_pylist()
+        return [BYTES_OF_A_GLYPH] * len(ids) if self.index is None else self._rows(ids)["size"].to_pylist()
 
     def places(self, ids: pa.Array) -> list[Place | None]:
         """Return the place of each image file; None for images in archives, pages, and files that links lead to."""

@@ -36,9 +36,7 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
 
 def common_root(folders: set[str]) -> str:
     """Return the folder of the class folders, given all folders with images."""
-    if len(folders) < 2:
-        return posixpath.dirname("".join(folders))
-    return posixpath.commonpath(folders)
+    return posixpath.commonpath(folders) if len(folders) > 1 else posixpath.dirname("".join(folders))
 
 
 def split_of_folder(path: str) -> SplitName | None:
