@@ -109,8 +109,8 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
     seen, of_row = differences[:, grouped.others], grouped.of_other
     average = seen.mean(axis=0)
     variance, effective, together = _variance_of_mean(average, of_row)
-    squares = float((seen**2).mean())
-    alike = float((average**2).mean()) / squares if squares else 1.0  # 1 if all trainings differ on the same rows
+    # 1 if all trainings differ on the same rows, or if their differences cancel on every row
+    alike = float((average**2).mean() / (seen**2).mean()) if average.any() else 1.0
     answered = grouped.means(differences.mean(axis=0))
     return Part(
         differences.mean(axis=1),

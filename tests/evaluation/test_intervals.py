@@ -66,6 +66,15 @@ def test_trainings_that_disagree_widen_the_interval() -> None:
     assert wide[2] - wide[1] > 2 * (narrow[2] - narrow[1])
 
 
+@pytest.mark.parametrize("share_used", [0.0, 0.5, 1.0])
+def test_trainings_whose_differences_cancel_on_each_row_have_an_interval(share_used: float) -> None:
+    differences = np.zeros((5, 20))
+    differences[:2, 0] = 1, -1
+    same, apart = (contrast([mean_of(arms, np.arange(20))], [1], share_used) for arms in (0 * differences, differences))
+    assert apart[0] == 0
+    assert apart[1] <= same[1] < same[2] <= apart[2], "not narrower than of trainings that never differ"
+
+
 def test_more_confidence_is_wider() -> None:
     part = mean_of(np.random.default_rng(0).integers(-1, 2, (5, 300)).astype(float), np.arange(300))
     one, three = contrast([part], [1]), contrast([part], [1], 0, 1 - 0.05 / 3)
