@@ -25,6 +25,7 @@ from tasks.records import Joined, LoadedSources, Prints, Ruling, SplitPair
 from tasks.records.references import Arrived, Reference, Segment, commit, read_reference, require_intact
 from tasks.records.spec_searching import ArrivalsSpec, DedupeSpec
 from tasks.reporting.arrived import decide
+from tasks.reporting.counted import conservation, ignored_kinds
 from tasks.reporting.gates import failed_gate
 from tasks.reporting.read import PAGE
 from tasks.splits.tasks import take_whole
@@ -50,7 +51,7 @@ def arrivals(spec: ArrivalsSpec) -> str:
         arrived = arrive(spec, loaded, replace(prints, split="test"), then)
         folder = spec.place / (arrived.folder or references[0].folder)
         tell(arrived, spec.against[0], folder)
-        if failed := failed_gate(spec, arrived):
+        if failed := failed_gate(spec, arrived, [*conservation(loaded)]):
             failed.report = str(folder)
             raise failed
         if arrived.then and arrived.rows.get("new") and not spec.accept:
@@ -78,7 +79,9 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
 
     It is compared again if somebody else has changed that reference meanwhile. `then` is the command that accepts it.
     """
-    key = stages.digest_of([batch.sha256, batch.of])
+    key, members = stages.digest_of([batch.sha256, batch.of]), [*conservation(loaded)]
+    refused = sum(row.quarantined for row in members), sum(kind.count for kind in ignored_kinds(loaded, spec.place))
+    about = Arrived(loaded.archives[0].name, {"new": batch.rows}, *refused, then="" if spec.whole else then)
     while True:
         before = read_reference(spec.place, spec.against[0])
         held = next((one.arrived for one in before.live if one.batch == key), None)
@@ -89,9 +92,8 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
         before = references[0] if references else before
         if held and held.folder:  # the other references may have changed since, and the batch is not its own duplicate
             references[0] = replace(before, segments=tuple(one for one in before.segments if one.batch != key))
-        all_new = Arrived(loaded.archives[0].name, {"new": batch.rows})
-        arrived = all_new if spec.whole else compared(spec, loaded, batch, references, then)
-        if held or not (spec.accept or spec.whole) or failed_gate(spec, arrived):
+        arrived = about if spec.whole else compared(spec, loaded, batch, references, about)
+        if held or not (spec.accept or spec.whole) or failed_gate(spec, arrived, members):
             return arrived
         reference = replace(before, reading=loaded.reading)
         (after,) = collect("keep images", [keep_segment.submit(reference, batch, key, arrived, spec.place)])
@@ -116,7 +118,7 @@ def judged(spec: ArrivalsSpec, name: str) -> Reference:
 
 
 def compared(
-    spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference], then: str
+    spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, references: Sequence[Reference], about: Arrived
 ) -> Arrived:
     """Compare a batch with references and with itself, and publish the results; they stay until a reference changes."""
     place, decided = spec.place, loaded.decided
@@ -125,13 +127,11 @@ def compared(
     known = [(name, part.id, rulings[name].sha256) for name, part in of]
     key: list[Any] = [VERSION, [one.sha256 for one in loaded.archives], batch.of, known, decided and decided.sha256]
     key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine()]
-    about = Arrived(
-        loaded.archives[0].name,
-        rows={},
+    about = replace(
+        about,
         folder=f"{references[0].folder}/batches/{stages.digest_of(key)[:32]}",
         verdicts={one.name: one.version for one in references},
         threshold=rulings[references[0].name].verdict.threshold,
-        then=then,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
         return Arrived(**there["result"])

@@ -152,6 +152,12 @@ class ArrivalsSpec(DedupeSpec):
     keep: Keep = "first"
     exhaustive: bool = True
 
+    def check(self) -> None:
+        """Refuse a limit on duplicates where nothing is compared."""
+        super().check()
+        if self.whole and self.max_duplicates is not None:
+            raise UsageError("max_duplicates can't be checked with whole, which compares nothing; remove one of them.")
+
 
 def check_percents(**similarities: float | None) -> None:
     """Refuse similarities that are not whole percents of at least 1; at 0 every pair of images would match."""

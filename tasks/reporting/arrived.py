@@ -19,7 +19,7 @@ from tasks.presenting.gallery import Row, encoded, uri_of
 from tasks.presenting.page import render
 from tasks.records import LoadedSources, Prints, SplitDuplicates
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
-from tasks.reporting.counted import ignored_kinds, refused_members
+from tasks.reporting.counted import refused_members
 from tasks.reporting.read import PAGE, REPORT
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages, tables
@@ -58,9 +58,7 @@ def decide(
         left_out += [row for row in rows if row["result"] != "new"]
         for name, some in ((ARRIVED, rows), ("quarantine.parquet", left_out)):
             tables.write(pa.Table.from_pylist(some, schema=SCHEMA), target / name)
-        unreadable = sum(row["outcome"] == "quarantined" for row in refused)
-        ignored = sum(kind.count for kind in ignored_kinds(loaded, space))
-        arrived = replace(about, rows=Counter(row["result"] for row in rows), unreadable=unreadable, ignored=ignored)
+        arrived = replace(about, rows=Counter(row["result"] for row in rows))
         disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
         written = tables.read(target / ARRIVED).to_pylist()
         disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded, space))

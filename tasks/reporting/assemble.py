@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from itertools import groupby
 from typing import Literal
 
 import numpy as np
 
 from tasks.records import Claim, Drawing, Findings, MeasuredRecall, Report, Split, Trained, between
 from tasks.records import rows as row
-from tasks.records.inputs import ClassMembers, Input
+from tasks.records.inputs import Input
 from tasks.records.splits import ClassRows, RowsLeft
 from tasks.records.verdict import NearDuplicates
-from tasks.reporting.counted import conflicts_of, count_conflicts, ignored_kinds, judged_pairs
+from tasks.reporting.counted import conflicts_of, conservation, count_conflicts, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
 from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
-from tasks.storage.images import mean_and_deviation
 from tasks.vocabulary import SPLITS, SplitName
 
 
@@ -33,7 +31,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         classes=found.splits.classes,
         rows=_split_rows(found, {}),
         balance=tuple(_balance(found, workspace)),
-        conservation=tuple(_conservation(found)),
+        conservation=tuple(conservation(found)),
         ignored=ignored_kinds(found, workspace),
         overlap=tuple(row.PairOverlap(**{name: getattr(d, name) for name in of_pair}) for d in directions),
         overlap_by_threshold=tuple(
@@ -79,21 +77,6 @@ def _balance(found: Findings, workspace: Place) -> Iterator[ClassRows]:
 
 def _rows_per_class(split: Split, classes: int, workspace: Place) -> list[int]:
     return np.bincount(read_labels(split.places(workspace)), minlength=classes).tolist()
-
-
-def _conservation(found: Findings) -> Iterator[ClassMembers]:
-    """Count the outcomes of the members of each class of each source, over all its shards."""
-    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
-    for archive in found.archives:
-        counts = (one for shard in found.shards if shard.role == archive.role for one in shard.classes)
-        for class_name, several in groupby(counts, lambda one: one.class_name):
-            of_class = list(several)
-            *outcomes, pixels, total, squares = (sum(getattr(one, name) for one in of_class) for name in names)
-            moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
-            yield ClassMembers(archive.role, class_name, *outcomes, *moments)
-        if members := sum(archive.outside.values()):
-            refused = archive.outside["quarantined"], archive.outside["ignored"]
-            yield ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
 
 
 def _near_duplicates(found: Findings) -> NearDuplicates:

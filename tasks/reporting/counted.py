@@ -4,18 +4,21 @@ A label conflict is an image with a duplicate of another label. A refused member
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.records import Findings, LoadedSources
-from tasks.records.inputs import IgnoredKind
+from tasks.records.inputs import ClassMembers, IgnoredKind
 from tasks.records.rows import LabelConflicts
 from tasks.records.verdict import Judged, JudgedBand
 from tasks.reporting.actions import given_paths
 from tasks.storage import Place, tables
 from tasks.storage.decisions import read_decisions
+from tasks.storage.images import mean_and_deviation
 
 
 def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
@@ -69,6 +72,21 @@ def judged_pairs(found: Findings, workspace: Place) -> Judged | None:
         if same := shown.filter(inside)["same"].to_pylist():
             bands.append(JudgedBand(band.low, band.high, len(same), sum(same), band.precision))
     return Judged(decided.sha256, len(table), decided.same, decided.different, tuple(bands))
+
+
+def conservation(found: Findings | LoadedSources) -> Iterator[ClassMembers]:
+    """Count the outcomes of the members of each class of each source, over all its shards."""
+    names = ("members", "rows", "quarantined", "ignored", "mislabelled", "remarked", "pixels", "total", "squares")
+    for archive in found.archives:
+        counts = (one for shard in found.shards if shard.role == archive.role for one in shard.classes)
+        for class_name, several in groupby(counts, lambda one: one.class_name):
+            of_class = list(several)
+            *outcomes, pixels, total, squares = (sum(getattr(one, name) for one in of_class) for name in names)
+            moments = mean_and_deviation(pixels, total, squares) if pixels else (None, None)
+            yield ClassMembers(archive.role, class_name, *outcomes, *moments)
+        if members := sum(archive.outside.values()):
+            refused = archive.outside["quarantined"], archive.outside["ignored"]
+            yield ClassMembers(archive.role, None, members, 0, *refused, 0, 0, None, None)
 
 
 def refused_members(found: Findings | LoadedSources, workspace: Place) -> pa.Table:

@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from shlex import quote
+from collections.abc import Iterable, Sequence
+from shlex import join, quote
 
 from tasks.errors import GateError, UndecidedError
 from tasks.presenting.words import Numbers, folder_for, sentences
 from tasks.records import Report
+from tasks.records.inputs import ClassMembers
 from tasks.records.reasons import REASONS, REMEDIES
 from tasks.records.references import Arrived
 from tasks.records.rows import Gate, PairOverlap, SharedRows, SplitGroups
@@ -24,7 +25,7 @@ Counted = PairOverlap | SplitGroups | SharedRows
 def measure_gates(report: Report) -> tuple[Gate, ...]:
     """Return every gate that is set, with its limit, the measured value, and whether it held."""
     limits, search = report.spec.settings(), report.near_duplicates
-    _, _, quarantined, members = _largest_quarantine(report)
+    _, _, quarantined, members = _largest_quarantine(report.conservation)
     shares = {"max_quarantine": quarantined / members, "max_ignored": report.ignored_share}
     given = {name: limit for name, limit in limits.items() if limit is not None}
     gates = [Gate(name, given[name], share, share <= given[name]) for name, share in shares.items() if name in given]
@@ -44,16 +45,23 @@ def enforce_gates(report: Report) -> None:
         raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
 
 
-def failed_gate(spec: ArrivalsSpec, arrived: Arrived) -> GateError | None:
+def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMembers]) -> GateError | None:
     """Return the error about a batch with too many files that are not read, or too many images that are not new."""
     images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
-    others = {"max_quarantine": arrived.unreadable, "max_ignored": arrived.ignored}
-    for name, most in ((name, spec.settings()[name]) for name in others):
-        if most is not None and (share := others[name] / (images + sum(others.values()))) > most:
-            flag = f"--{name.replace('_', '-')}"
-            more = f"{100 * share:.2f} % of the files count for {flag}, which allows {100 * most:g} %"
-            accept = f"`{flag} {math.ceil(100 * share) / 100:g}` accepts them."
-            return GateError(f"{arrived.in_short}; {more}; quarantine.parquet names each, and {accept}")
+    _, worst, quarantined, of_class = _largest_quarantine(members)
+    ignored = arrived.ignored / sum(row.members for row in members)
+    every = {"max_quarantine": (f"images of {worst}", quarantined / of_class), "max_ignored": ("files", ignored)}
+    for name, (what, share) in every.items():
+        if (most := spec.settings()[name]) is not None and share > most:
+            flag, lists = f"--{name.replace('_', '-')}", "quarantine.parquet"
+            more = f"{100 * share:.2f} % of the {what} count for {flag}, which allows {100 * most:g} %"
+            accept = f"{flag} {math.ceil(100 * share) / 100:g}"
+            if spec.whole:  # also by `reference add`, which has no gates
+                lists = f"`cleansplit dedupe {join(spec.arguments('source', 'workspace'))}`"
+                accept = (
+                    f"cleansplit arrivals {join(spec.arguments('source', 'against', 'whole', 'workspace'))} {accept}"
+                )
+            return GateError(f"{arrived.in_short}; {more}; {lists} names each, and `{accept}` accepts them.")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
     said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images"
@@ -122,7 +130,7 @@ def _sentence(gate: Gate, report: Report) -> str:
     value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
     accept = f"`{flag} {math.ceil(value) / 100:g}` accepts this share."
     if gate.name == "max_quarantine":
-        role, name, quarantined, members = _largest_quarantine(report)
+        role, name, quarantined, members = _largest_quarantine(report.conservation)
         counts, reasons = f"{quarantined:,} of {members:,} images of {role} {name}", _reasons(role, name, report)
         return f"Quarantined: {counts} ({value:.2f} %), {more}: {reasons}. quarantine.parquet names each; {accept}"
     if gate.name == "max_ignored":
@@ -180,16 +188,16 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
     return f"{said}, {limit}; {then}."
 
 
-def _largest_quarantine(report: Report) -> tuple[Role, str, int, int]:
-    """Return the class with the largest quarantined share, by role and name, with its quarantined and all members.
+def _largest_quarantine(rows: Iterable[ClassMembers]) -> tuple[Role, str, int, int]:
+    """Return the class with the largest quarantined share, by role and name, with its quarantined and all images.
 
     Sets of labels count as one class, because most are rare; members outside the classes have no gate.
     """
     quarantined, members = Counter[tuple[Role, str]](), Counter[tuple[Role, str]]()
-    for row in report.conservation:
-        if row.class_name is not None:
+    for row in rows:
+        if row.class_name is not None and (images := row.accepted + row.quarantined):
             own = row.role, LABELLED if row.class_name.startswith(SET) else row.class_name
             quarantined[own] += row.quarantined
-            members[own] += row.members
+            members[own] += images
     worst = max(members, key=lambda own: quarantined[own] / members[own])
     return *worst, quarantined[worst], members[worst]

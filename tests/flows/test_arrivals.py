@@ -19,6 +19,7 @@ from PIL import Image
 from flows.arrivals import arrivals
 from flows.command.keeping import drop, list_segments, verify_reference
 from tasks.errors import DataError, GateError, UsageError
+from tasks.records.inputs import ClassMembers
 from tasks.records.references import Arrived, Reference, commit, read_reference
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.reporting.gates import failed_gate
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 NIGHTS, A_NIGHT, PERCENT = 4, 150, 95
 Members = dict[str, bytes]  # name of a file, with its class folder -> content
 Row = dict[str, Any]
+MEMBERS = {"a": (99, 96, 3, 0), None: (1, 0, 0, 1)}  # of a class, or outside: all, accepted, quarantined, ignored
 
 
 def add(name: str, source: str, **where: Any) -> None:
@@ -185,7 +187,8 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
 ) -> None:
     beside = {f"a/{number}.json": b"{}" for number in range(50, 58)} | {"README.md": b"of tonight"}
     batch = batch_of(tmp_path / "batch", {"a": range(50, 58)}, beside | {"b/broken.png": b"", "top.png": b"no image"})
-    folder = arrivals(source=batch, **small)
+    limits = {"max_quarantine": 1}
+    folder = arrivals(source=batch, **small | limits)
     report = json.loads((Path(folder) / REPORT).read_text())
     assert (report["rows"], report["unreadable"], report["ignored"]) == ({"new": 8}, 2, 9)
     left_out = {row["id"]: row["result"] for row in pq.read_table(Path(folder) / "quarantine.parquet").to_pylist()}
@@ -194,8 +197,32 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
     page = (Path(folder) / PAGE).read_text()
     assert "<dt>ignored</dt><dd>9</dd>" in page
     with pytest.raises(GateError, match=r"2 unreadable, 9 ignored; 47\.37 % of the files count"):
-        arrivals(source=batch, max_ignored=0.1, accept=True, **small)
+        arrivals(source=batch, max_ignored=0.1, accept=True, **small | limits)
+    with pytest.raises(GateError, match=r"2 unreadable, 9 ignored; 100\.00 % of the images of b count"):
+        arrivals(source=batch, accept=True, **small)
     assert reference_in(small).rows == 24
+
+
+def test_images_that_are_added_without_a_comparison_pass_the_gates_on_files(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    batch = batch_of(tmp_path / "a batch", {"a": range(50, 53)}, {"a/broken.png": b"", "a/notes.txt": b"of tonight"})
+    where = ("--workspace", str(small["workspace"]))
+    failed = here("reference", "add", "known", batch, *where)
+    assert failed.returncode == 4
+    sentence = failed.stderr.splitlines()[-1]
+    assert "a batch: 3 not compared, 1 unreadable, 1 ignored; 25.00 % of the images of a count for" in sentence
+    with pytest.raises(GateError, match=r"20\.00 % of the files count for --max-ignored, which allows 0 %"):
+        arrivals(source=batch, whole=True, max_ignored=0, **small)
+    assert reference_in(small).rows == 24
+    listing, accepting = re.findall("`([^`]+)`", sentence)
+    listed, accepted = (here(*shlex.split(words)[1:]) for words in (listing, accepting))
+    assert listed.returncode == 4
+    assert "1 of 4 images of source a (25.00 %), more than the 1 % allowed by --max-quarantine" in listed.stderr
+    assert accepted.returncode == 0
+    assert reference_in(small).live[-1].arrived.in_short.endswith("a batch: 3 not compared, 1 unreadable, 1 ignored")
+    with pytest.raises(UsageError, match="max_duplicates can't be checked with whole, which compares nothing"):
+        arrivals(source=batch, whole=True, max_duplicates=0, **small)
 
 
 @pytest.mark.parametrize(
@@ -204,14 +231,14 @@ def test_every_file_of_a_batch_is_counted_and_named_and_files_beside_images_are_
         (
             {"max_quarantine": 0.02},
             4,
-            r"; 3\.00 % of the files count for --max-quarantine, which allows 2 %; .* `--max-quarantine 0.03`",
+            r"; 3\.03 % of the images of a count for --max-quarantine, which allows 2 %; .* `--max-quarantine 0.04`",
         ),
         (
             {"max_quarantine": 1, "max_ignored": 0},
             4,
             r"; 1\.00 % .* for --max-ignored, which allows 0 %; .* `--max-ignored 0.01` accepts them\.$",
         ),
-        ({"max_quarantine": 0.03, "max_ignored": 0.01, "max_duplicates": 0.5}, 0, ""),
+        ({"max_quarantine": 0.04, "max_ignored": 0.01, "max_duplicates": 0.5}, 0, ""),
         (
             {"max_quarantine": 1, "max_duplicates": 0.05},
             5,
@@ -232,7 +259,8 @@ def test_a_gate_of_a_batch_names_its_numbers_and_the_limit_that_accepts_them(
     limits: dict[str, Any], code: int, says: str
 ) -> None:
     arrived = Arrived("tonight", {"new": 86, "known": 4, "undecided": 6}, unreadable=3, ignored=1, blank=2)
-    failed = failed_gate(ArrivalsSpec.of(source="tonight", against=("known",), **limits), arrived)
+    members = [ClassMembers("source", name, *counts, 0, 0, None, None) for name, counts in MEMBERS.items()]
+    failed = failed_gate(ArrivalsSpec.of(source="tonight", against=("known",), **limits), arrived, members)
     assert (failed.exit_code if failed else 0) == code
     assert re.search(says, str(failed or ""))
 
@@ -349,7 +377,7 @@ def test_references_are_listed_with_their_images(
     list_segments(workspace=small["workspace"])
     assert capsys.readouterr().out == "known  24 images\n"
     list_segments("known", workspace=small["workspace"])
-    assert capsys.readouterr().out.endswith("base: 24 new\n")
+    assert capsys.readouterr().out.endswith("base: 24 not compared\n")
 
 
 def test_a_damaged_segment_is_named_and_can_be_replaced(small: dict[str, Any], tmp_path: Path) -> None:
