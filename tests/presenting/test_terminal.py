@@ -36,8 +36,24 @@ def test_a_command_ends_in_ten_lines_with_the_answer_first_and_the_next_command_
         "undecided   0",
         f"left        {run.sanitized.near.test} of 120 test images, without a known duplicate in train or validation",
     ]
-    assert lines[4].startswith("2 images have a duplicate with another label")
+    assert lines[4].endswith(" test images (3.3 %) have a duplicate in validation."), "all overlap comes before doubts"
+    assert lines[5].startswith("2 images have a duplicate with another label")
     assert lines[-2:] == ["report      /runs/1/report.html", "next        cleansplit review"]
+
+
+def test_the_overlap_of_every_two_splits_is_shown_whatever_else_is_in_doubt(run: Report) -> None:
+    pairs = tuple(
+        replace(pair, near=pair.near + 1, either=pair.either + 1, undecided=2, cross_class=1) for pair in run.overlap
+    )
+    blank = tuple(replace(of, blank=1) for of in run.within)
+    doubtful = replace(run, overlap=pairs, within=blank, label_conflicts=DOUBT)
+    assert len(doubtful.incomparable) == 2, "each a sentence"
+    found = [line for line in shown(doubtful) if " have a duplicate in " in line or " has a duplicate in " in line]
+    assert [re.sub(r".* (\w+) images .* in (\w+)\..*", r"\1 \2", line) for line in found] == [
+        "test train",
+        "test validation",
+        "validation train",
+    ]
 
 
 def test_tables_are_shown_without_cutting_a_number(run: Report) -> None:

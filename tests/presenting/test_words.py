@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -97,6 +98,11 @@ def why(report: Report, **changes: Any) -> str:
     return " ".join(sentences(Numbers(replace(report, verdict=replace(verdict, **changes))), "why"))
 
 
+def test_an_audit_counts_searches_since_an_image_of_test_is_searched_in_every_other_split(audited: Report) -> None:
+    assert re.search(r"measured on [\d,]+ searches, each of an image in another split, compared with", why(audited))
+    assert "measured on 1 search, each" in why(audited, rows=1)
+
+
 def test_near_identical_images_are_not_always_duplicates(audited: Report) -> None:
     said = "with an agreement of 0.9900 or higher, are duplicates, unless they have little texture or form a chain."
     assert said in why(audited)
@@ -104,7 +110,7 @@ def test_near_identical_images_are_not_always_duplicates(audited: Report) -> Non
 
 def test_thresholds_and_tables_say_whether_near_identical_pairs_count(audited: Report) -> None:
     others = "a predicted precision of 0.95 among the pairs that near-identity does not decide"
-    assert f"For 40 images with few look-alikes, no agreement has {others}. For 50" in why(audited)
+    assert f"For 40 searches with few look-alikes, no agreement has {others}. For 50" in why(audited)
     assert f"the lowest threshold with {others}; from 0.88 on, other pairs are undecided." in why(audited)
     assert "In tables, in the chart and beside pairs it includes near-identical pairs." in why(audited)
     without = why(audited, near_identical=None)
