@@ -118,7 +118,7 @@ def sanitize(spec: specs.SanitizeSpec) -> Report:
 def evaluate(spec: specs.EvaluateSpec) -> Report:
     found = read_findings(find_run(spec.run, spec.place))
     if not isinstance(found.spec, specs.TrainingSpec):
-        raise UsageError(f"{spec.run} is an audit: its rows are not shuffled, so nothing can be trained; use a run.")
+        raise UsageError(f"{spec.run} drew no splits, so nothing can be trained; name a run of `run` or `split`.")
     if len(found.splits.classes) < 2:
         raise UsageError(f"{spec.run} has fewer than two classes, so nothing can be trained; use another run.")
     changed = replace(found.spec, models=spec.models, sizes=spec.sizes, trainings=spec.trainings, **spec.how())

@@ -53,9 +53,9 @@ class SourceSpec(WorkSpec):
     def check(self) -> None:
         """Refuse columns with an unknown use."""
         super().check()
-        for what, name in self.columns_by_use.items():
-            if what not in USUAL or not name:
-                raise UsageError(f"columns {what}={name} is not one of {'=NAME, '.join(USUAL)}=NAME.")
+        for entry in self.columns:
+            if entry.partition("=")[0] not in USUAL or not entry.partition("=")[2]:
+                raise UsageError(f"columns {entry} is not one of {'=NAME, '.join(USUAL)}=NAME.")
 
     def settled(self, view: ViewName, side: int, classes: int) -> Self:
         """Return the spec with the facts of the sources."""

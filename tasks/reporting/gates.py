@@ -166,18 +166,20 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         return f"{flag} can't be checked: {no_images if empty or not report.incomparable else ' '.join(unknown)}"
     worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
     one = _number(worst) == 1
+    images = "image" if worst.rows == 1 else "images"
     if isinstance(worst, SplitGroups):
-        whose, what = "images", "is a duplicate" if one else "are duplicates"
+        whose, what = images, "is a duplicate" if one else "are duplicates"
     elif isinstance(worst, SharedRows):
-        whose, what = f"{worst.rows_of} images", f"{'shares' if one else 'share'} a group with {worst.found_in}"
+        whose, what = f"{worst.rows_of} {images}", f"{'shares' if one else 'share'} a group with {worst.found_in}"
     else:
-        whose, what = f"{worst.rows_of} images", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
+        whose, what = f"{worst.rows_of} {images}", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
     said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(report.where)
     decide = f"`cleansplit review {run}` decides them, and "
     then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
     if isinstance(worst, SplitGroups) and worst.held:
-        then = f"{worst.held:,} stay for their label, and `cleansplit review {run}` asks which label is wrong"
+        held = f"{worst.held:,} {'stays for its' if worst.held == 1 else 'stay for their'} label"
+        then = f"{held}, and `cleansplit review {run}` asks which label is wrong"
     if isinstance(worst, SharedRows):
         decide, then = "", "`cleansplit split` with the same --group-by divides no group"
     elif judged := report.judged:

@@ -16,7 +16,7 @@ from tasks.records.spec import DrawSpec
 from tasks.splits.group_names import names_of_groups
 from tasks.splits.grouped import NOWHERE, deal
 from tasks.storage import Place, tables
-from tasks.vocabulary import SPLITS
+from tasks.vocabulary import SPLITS, counted
 
 NOTHING = -1
 FOLDING = 7  # added to the seed, so that folds are independent of splits
@@ -79,7 +79,7 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     if None in asked:
         sizes[asked.index(None)] += rows - sum(sizes)
     if any(size != 0 and not found for size, found in zip(asked, sizes, strict=True)):
-        raise UsageError(f"{rows:,} images are too few for these splits; name another source, or other sizes.")
+        raise UsageError(f"{counted(rows, 'image')} cannot fill these splits; name another source, or other sizes.")
     return sizes
 
 

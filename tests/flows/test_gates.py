@@ -179,6 +179,9 @@ def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
     limited = replace(audited, spec=replace(audited.spec, max_overlap=0.0), gates=(), overlap=pairs)
     with pytest.raises(GateError, match=r"1 of \d+ test images \([\d.]+ %\) has a duplicate in train, more than"):
         enforce_gates(replace(limited, gates=measure_gates(limited)))
+    single = replace(limited, overlap=tuple(replace(pair, rows=1) for pair in pairs))
+    with pytest.raises(GateError, match=r"1 of 1 test image \(100\.00 %\) has a duplicate in train, more than"):
+        enforce_gates(replace(single, gates=measure_gates(single)))
 
 
 def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited: Report) -> None:

@@ -226,7 +226,7 @@ def test_columns_of_other_names_are_named(prefect_server: None, of_files: Counte
     ("columns", "said"),
     [
         (("name=x",), "columns name=x is not one of path=NAME, image=NAME"),
-        (("label",), "columns label= is not one of path=NAME"),
+        (("label",), "columns label is not one of path=NAME"),
         (("label=species",), r"list\.csv has no column species; it has path, label, split"),
     ],
 )

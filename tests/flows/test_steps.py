@@ -91,7 +91,7 @@ def test_audits_of_folders_named_by_numbers_stay_audits(
     for name, source in (("2019", sources["large"]), ("2020", sources["small"])):
         shutil.copyfile(source, tmp_path / name)
     audited = plain.audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
-    with pytest.raises(UsageError, match=f"{audited.run.name} is an audit"):
+    with pytest.raises(UsageError, match=f"{audited.run.name} drew no splits"):
         evaluate(run=audited.run.name, workspace=tmp_path / "w")
 
 

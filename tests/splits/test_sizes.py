@@ -52,8 +52,10 @@ def test_too_few_groups_are_refused_with_their_number_and_what_to_try(
 
 
 def test_a_split_that_would_have_no_rows_is_refused_unless_none_are_asked_for() -> None:
-    with pytest.raises(UsageError, match="13 images are too few for these splits"):
+    with pytest.raises(UsageError, match="13 images cannot fill these splits"):
         sizes_of_splits(SplitSpec(source="set", test=5), 13)
+    with pytest.raises(UsageError, match="1 image cannot fill these splits"):
+        sizes_of_splits(SplitSpec(source="set"), 1)
     assert sizes_of_splits(SplitSpec(source="set", test=5, validation=0), 13) == [8, 0, 5]
     assert sizes_of_splits(SplitSpec(source="set", train=6), 11) == [6, 3, 2], "no row is left over"
 
