@@ -46,10 +46,12 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
     if not again:
         tell_of_change(report, about, place)
     tell_of_gates(report, about, again)
-    if summary:
-        problems = problem_table(problems_of(run_at(report.run), report))
-        disk.add_text(Place.of(summary), what_changed(before, report) + problems)
-    enforce_gates(report)
+    try:
+        if summary:
+            problems = problem_table(problems_of(run_at(report.run), report))
+            disk.add_text(Place.of(summary), what_changed(before, report) + problems)
+    finally:
+        enforce_gates(report)  # also if the summary cannot be written
     return report
 
 
@@ -75,11 +77,7 @@ def show(report: Report, about: str) -> None:
 
     Prefect keeps every version of an artifact. If the newest show this run already, only summary and link are new.
     """
-    numbers, run = Numbers(report), run_at(report.run)
-
-    def named(kind: str) -> str:
-        return f"{TAG}-{about}-{kind}"
-
+    numbers, run, named = Numbers(report), run_at(report.run), f"{TAG}-{about}-{{}}".format
     summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
     shown = cast(Any, artifacts.Artifact.get(named("summary")))
     described = " ".join([*sentences(numbers, "in_short"), f"Run {run.last}."])
@@ -138,6 +136,5 @@ def _earlier(spec: Any, workspace: Place) -> Iterator[Report]:
 def _overlap(report: Report) -> dict[str, int]:
     """Return the rows of each split with a duplicate in another, or for a single set the removed images."""
     if report.alone:
-        found = report.duplicates_in("train")
-        return {"duplicates": found.exact + found.near}
+        return {"duplicates": report.worst.exact + report.worst.near}
     return {f"{pair.rows_of} in {pair.found_in}": pair.either for pair in report.overlap}

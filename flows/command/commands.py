@@ -35,7 +35,7 @@ from tasks.records import parameters as p
 from tasks.records.spec_base import Spec, sentence
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.sources.layout import check_source
-from tasks.storage import Place
+from tasks.storage import Place, disk
 from tasks.threads import share_memory
 
 
@@ -44,6 +44,8 @@ def _as_typed(hint: Any, tokens: Sequence[Token]) -> Any:
     if isinstance(tokens[0].implicit_value, bool):
         return tokens[0].implicit_value
     values = tuple(token.value for token in tokens)
+    if "" in values:  # of an unset variable of a shell; as a path it would be the current folder
+        raise UsageError(f"{tokens[0].keyword or 'an argument'} is empty; give a value, or leave it out.")
     return values if get_origin(hint) is tuple or len(values) > 1 else values[0]
 
 
@@ -69,10 +71,10 @@ app = App(
 )
 
 
-def add(name: p.Named, *sources: str, workspace: p.Workspace = None) -> None:
+def add(name: p.Named, source: str, *sources: str, workspace: p.Workspace = None) -> None:
     """Add all images of some sources to a reference, which later batches are compared with."""
-    for source in sources:
-        _run(ARRIVALS, ArrivalsSpec.of(source=source, against=(name,), whole=True, workspace=workspace), False)
+    for one in (source, *sources):
+        _run(ARRIVALS, ArrivalsSpec.of(source=one, against=(name,), whole=True, workspace=workspace), False)
 
 
 reference = App(
@@ -96,6 +98,8 @@ def _run(command: Command[Any], spec: Spec, verbose: bool) -> None:
         from tasks.storage.decisions import read_decisions
 
         read_decisions(Place.of(decisions))
+    if summary := getattr(spec, "summary", None):
+        disk.add_text(Place.of(summary), "")  # before the long work
     share_memory()
     server = temporary.start()
     with without_garbage():
@@ -160,7 +164,8 @@ def _usage(error: CycloptsError) -> str:
         return sentence(given.name.lstrip("-").replace("-", "_"), given.field_info.hint, error.__cause__)
     command = " ".join(error.command_chain or ())
     if isinstance(error, MissingArgumentError) and (lacking := error.argument):
-        return f"{lacking.name} needs a value, which `cleansplit {command} --help` describes."
+        name = lacking.name.lstrip("-").upper() if lacking.field_info.is_positional else lacking.name
+        return f"{name} needs a value, which `cleansplit {command} --help` describes."
     if isinstance(error, UnusedCliTokensError):
         unused = " ".join(error.unused_tokens or ())
         return f"{unused} is one path too many; give each with its option, which `cleansplit {command} --help` lists."

@@ -130,8 +130,11 @@ def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None)
 
     space = workspace_at(workspace)
     if name is None:
-        for known in at(space / FOLDER).folders() if at(space / FOLDER).exists() else []:
+        every = [*at(space / FOLDER).folders()] if at(space / FOLDER).exists() else []
+        for known in every:
             print(f"{known}  {counted(find_reference(space, known).rows, 'image')}")
+        if not every:
+            print(f"{space} has no references.", file=sys.stderr)
         return
     for one in find_reference(space, name).segments:
         dropped = f"; dropped: {one.dropped}" if one.dropped else ""

@@ -62,6 +62,8 @@ class PrepareSpec(DrawSpec):
         if (self.large is None) != (self.small is None):
             given, missing = ("large", "small") if self.small is None else ("small", "large")
             raise UsageError(f"{given} is given without {missing}: a run needs both sources, or neither of them.")
+        if self.dataset.partition(":")[0] not in GENERATED or (self.large and self.dataset != "fonts"):
+            raise UsageError(f"dataset {self.dataset}: give fonts, fonts:FOLDER or notmnist, and no large and small.")
         check_different(self.sources)
         known = all(name.partition(":")[0] in GENERATED for name in self.sources.values())
         if not self.in_groups and (classes := self.classes or (GENERATED_CLASSES if known else None)):

@@ -79,8 +79,8 @@ def _of_rows(name: str, limit: float, report: Report) -> Gate:
     counted = _counted(name, report)
     if not counted or not all(one.rows for one in counted):
         return Gate(name, limit, None, passed=False)
-    value, most = max(map(_share, counted)), max(map(_most, counted))
-    if most <= limit < max(map(_worst, counted)) and report.spec.undecided == "fail":
+    value, most = max(map(_share, counted)), max(_share(one, "undecided") for one in counted)
+    if most <= limit < max(_share(one, "undecided", "blank") for one in counted) and report.spec.undecided == "fail":
         return Gate(name, limit, None, passed=False)
     held = value <= limit and (most <= limit or report.spec.undecided == "pass")
     return Gate(name, limit, value, held, most if most > value else None)
@@ -107,16 +107,8 @@ def _number(counts: Counted) -> int:
     return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
 
 
-def _share(counts: Counted, *more: int) -> float:
-    return (_number(counts) + sum(more)) / counts.rows
-
-
-def _most(counts: Counted) -> float:
-    return _share(counts, counts.undecided)
-
-
-def _worst(counts: Counted) -> float:
-    return _share(counts, counts.undecided, 0 if isinstance(counts, SharedRows) else counts.blank)
+def _share(counts: Counted, *more: str) -> float:
+    return (_number(counts) + sum(getattr(counts, name, 0) for name in more)) / counts.rows
 
 
 def _is_open(gate: Gate) -> bool:
@@ -164,7 +156,8 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         no_images = f"{'the set' if report.alone else empty or report.scored} has no images."
         unknown = [*sentences(Numbers(report), "blank"), "`--undecided pass` accepts them."]
         return f"{flag} can't be checked: {no_images if empty or not report.incomparable else ' '.join(unknown)}"
-    worst = max(_counted(gate.name, report), key=_most if _is_open(gate) else _share)
+    more = ("undecided",) if _is_open(gate) else ()
+    worst = max(_counted(gate.name, report), key=lambda one: _share(one, *more))
     one = _number(worst) == 1
     images = "image" if worst.rows == 1 else "images"
     if isinstance(worst, SplitGroups):

@@ -81,7 +81,9 @@ def write_private(place: Place, text: str) -> None:
 
 
 def add_text(place: Place, text: str) -> None:
-    """Append to a text file, UTF-8, creating it if missing."""
+    """Append to a text file, UTF-8, creating it if missing; raises `UsageError` where no file can be."""
+    if path_of(place).is_dir() or not path_of(place).parent.is_dir():
+        raise UsageError(f"{place} is a folder, or its folder does not exist; name a file in a folder that exists.")
     with storage_errors(place), path_of(place).open("a", encoding="utf-8") as file:
         file.write(text)
 
@@ -175,9 +177,7 @@ def require_space(workspace: Place, needed: int, what: str) -> None:
 
 def links_in(place: Place) -> list[str]:
     """Return the names of the symbolic links in a folder, or an empty list if it is missing."""
-    if not path_of(place).is_dir():
-        return []
-    return [path.name for path in path_of(place).iterdir() if path.is_symlink()]
+    return [path.name for path in path_of(place).glob("*") if path.is_symlink()]
 
 
 def strange_below(place: Place) -> str | None:

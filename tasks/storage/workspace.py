@@ -146,7 +146,7 @@ def find_run(run: str, workspace: Place) -> Place:
         named = [*filter(None, [latest_in(given.parent if given else workspace)])]
     else:
         named = [given] + ([workspace / "runs" / run] if "/" not in run else [])
-    for folder in (place for place in named if at(place).is_folder()):
+    for folder in (one for one in named if at(one / RUN_MANIFEST).exists() or at(one / "report.json").exists()):
         if folder.in_bucket:
             return folder
         for found in (folder, disk.resolved(folder)):  # a link of the user may lead into another workspace

@@ -373,7 +373,7 @@ def test_references_are_listed_with_their_images(
     small: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     list_segments(workspace=tmp_path / "nothing")
-    assert not capsys.readouterr().out
+    assert capsys.readouterr() == ("", f"{tmp_path / 'nothing'} has no references.\n")
     list_segments(workspace=small["workspace"])
     assert capsys.readouterr().out == "known  24 images\n"
     list_segments("known", workspace=small["workspace"])

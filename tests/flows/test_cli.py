@@ -327,8 +327,22 @@ def _names(environment: Path, home: str) -> bool:
         (("run", "--large", "/no/a", "--small", "/no/b"), "/no/a does not exist; name an archive, a folder or a URL"),
         (("audit", "fonts"), "root fonts does not exist; name an archive, a folder or a URL (docs/data.md"),
         (("dedupe", "notmnist"), "source notmnist does not exist; name an archive, a folder or a URL (docs/data.md"),
-        (("dedupe",), "--source needs a value, which `cleansplit dedupe --help` describes."),
-        (("reference", "add"), "--name needs a value, which `cleansplit reference add --help` describes."),
+        (("dedupe",), "SOURCE needs a value, which `cleansplit dedupe --help` describes."),
+        (("reference", "add"), "NAME needs a value, which `cleansplit reference add --help` describes."),
+        (("reference", "add", "a"), "SOURCE needs a value, which `cleansplit reference add --help` describes."),
+        (("clean",), "--keep needs a value, which `cleansplit clean --help` describes."),
+        (("audit", "/usr", "--workspace", ""), "--workspace is empty; give a value, or leave it out."),
+        (("dedupe", "/usr", "--workspace="), "--workspace is empty; give a value, or leave it out."),
+        (
+            ("audit", "/usr", "--summary", "/no/folder/a.md"),
+            "/no/folder/a.md is a folder, or its folder does not exist",
+        ),
+        (("audit", "/usr", "--summary", "/usr"), "/usr is a folder, or its folder does not exist; name a file in a"),
+        (("verify", "/usr/lib"), "run /usr/lib does not exist; give its folder, its id below "),
+        (
+            ("run", "--large", "/usr", "--small", "/var", "--dataset", "notmnist"),
+            "dataset notmnist: give fonts, fonts:FOLDER or notmnist, and no large and small.",
+        ),
         (
             ("reference", "list", "a", "--workspace", "/no/w"),
             "the reference a has no images; run `cleansplit reference",
@@ -394,6 +408,7 @@ IMPOSSIBLE: tuple[dict[str, Any], ...] = (
     {"sizes": ["most"]},
     {"protect": "validation"},
     {"large": "x.tar"},
+    {"dataset": "foo"},
 )
 
 

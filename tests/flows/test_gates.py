@@ -90,6 +90,8 @@ def test_without_a_test_split_answer_and_gate_speak_of_validation(prefect_server
     assert "6 of the 16 validation images (37.5 %) have a duplicate in train." in said
     with pytest.raises(GateError, match="Too few validation images are left: 10, and --min-rows requires 11"):
         audit(root=root, workspace=tmp_path / "w", min_rows=11)
+    with pytest.raises(GateError, match="have a duplicate in train"):
+        audit(root=root, workspace=tmp_path / "w", summary=tmp_path / "gone" / "summary.md", **LIMIT)
 
 
 def test_a_test_that_is_all_in_validation_fails(prefect_server: None, tmp_path: Path) -> None:
