@@ -3,17 +3,16 @@
 Small copies rule out most pairs early. If one has bars around it, what is inside them is aligned as well, and the
 higher agreement counts.
 
-Where little texture agrees, it proves little: if an image has texture in less than `TEXTURED`, their agreement is
-negative. The pair may be a duplicate, but this is never certain. The edges of bars hide texture, so if an image is
-framed, the one with more texture decides.
+Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
+their agreement is negative. The pair may be a duplicate, but this is never certain.
 """
 
 import numpy as np
 
-from tasks.arrays import Floats, Gray, Mask, Pixels
+from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
-from tasks.registration.agreement import agreement, overlay
+from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.forms import seen_through, windows
 from tasks.registration.sharpness import equally_sharp
@@ -35,16 +34,21 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     """
 
     def decide(start: int) -> Floats:
-        part = np.arange(start, min(start + AT_ONCE, len(first)))
-        one, two = (copies.take(part).read() for copies in (first, second))
-        return _with_insides(one[:, :, ::-1] if mirrored else one, two, first.framed[part], second.framed[part])
+        some = slice(start, start + AT_ONCE)
+        one, two = first.take(some), second.take(some)
+        pictures = one.read()[:, :, ::-1] if mirrored else one.read(), two.read()
+        found = _decided(*pictures, np.minimum(one.texture, two.texture))
+        for side, (own, other) in enumerate(((one, two), (two, one))):
+            framed = np.flatnonzero(own.framed)
+            seen = [each[framed] for each in pictures]
+            seen[side] = seen_through(seen[side], windows(seen[side]))  # inside the bars
+            share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[framed])
+            found[framed] = _higher(found[framed], _decided(seen[0], seen[1], share))
+        return found
 
     with several_threads() as pool:
         parts = list(pool.map(decide, range(0, len(first), AT_ONCE)))
-    found, shares = np.concatenate([np.empty(0), *parts]), (first.texture, second.texture)
-    share = np.where(first.framed | second.framed, np.maximum(*shares), np.minimum(*shares))
-    found[(found >= LOWEST) & (share < TEXTURED)] *= -1
-    return np.trunc(found * 10_000) / 10_000
+    return np.trunc(np.concatenate([np.empty(0), *parts]) * 10_000) / 10_000
 
 
 def similarity_of(one: Images, two: Images) -> Floats:
@@ -56,8 +60,7 @@ def similarity_of(one: Images, two: Images) -> Floats:
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
     if one.copies and two.copies:
         first, second = one.copies.take(differ), two.copies.take(differ)
-        ways = agreements(first, second), agreements(second, first)
-        found[differ] = np.where(np.abs(ways[1]) > np.abs(ways[0]), *ways[::-1])
+        found[differ] = _higher(agreements(first, second), agreements(second, first))
         return found
     shared = shared_bits(one.patterns.words, two.patterns.words, differ, differ)
     a, b = one.patterns.counts[differ], two.patterns.counts[differ]
@@ -65,15 +68,14 @@ def similarity_of(one: Images, two: Images) -> Floats:
     return found
 
 
-def _with_insides(first: Gray, second: Gray, framed: Mask, others_framed: Mask) -> Floats:
-    """Return the highest agreement of whole copies, and of one inside its bars, if it is framed, with the other one."""
-    found, a, b = _decided(first, second), np.flatnonzero(framed), np.flatnonzero(others_framed)
-    found[a] = np.maximum(found[a], _decided(seen_through(first[a], windows(first[a])), second[a]))
-    found[b] = np.maximum(found[b], _decided(first[b], seen_through(second[b], windows(second[b]))))
-    return found
+def _higher(one: Floats, other: Floats) -> Floats:
+    """Return the higher agreement of each pair: one of a duplicate before an uncertain one, and this before others."""
+    high, low = np.maximum(one, other), np.minimum(one, other)
+    return np.where((high < LOWEST) & (low < 0), low, high)
 
 
-def _decided(first: Gray, second: Gray) -> Floats:
+def _decided(first: Gray, second: Gray, share: Pixels) -> Floats:
+    """Return the agreement of each pair of copies, negative if `share`, the smaller one with texture, proves little."""
     small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
     agreed = agreement(overlay(small_one, small_two, maps, smooth=False))
@@ -82,6 +84,7 @@ def _decided(first: Gray, second: Gray) -> Floats:
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
         found[some] = _agreed(first[some].astype(np.float32), second[some].astype(np.float32), maps[some])
+    found[(found >= LOWEST) & (share < TEXTURED)] *= -1
     return found
 
 

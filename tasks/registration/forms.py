@@ -23,7 +23,7 @@ WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
 AT_ONCE = 1024  # copies to measure at a time
 SMOOTH = 0.02  # share of a photograph with texture below which changed copies of it may be missed
-FRAMED = 0.9  # largest share of width or height inside bars that forms and registration do not allow for
+FRAMED = 0.97  # largest share of width or height inside bars of a framed copy: narrower bars change little
 
 
 def other_forms(copies: Gray, framed: Mask) -> list[Bits]:
@@ -70,7 +70,7 @@ def windows(copies: Gray) -> Floats:
 
 
 def are_framed(window: Floats) -> Mask:
-    """Return which windows, float64 (n, 4), leave out so much that forms and registration do not allow for it."""
+    """Return which windows, float64 (n, 4), leave out so much that the whole copy looks different."""
     return np.any(window[:, :2] <= FRAMED, axis=1)
 
 

@@ -89,11 +89,42 @@ def test_images_without_bars_are_not_framed() -> None:
     assert windows(plain[:0]).shape == (0, 4)
 
 
+def copies_of(file: Path, pictures: list[Image.Image]) -> Copies:
+    copies = gray(pictures)
+    file.write_bytes(copies.tobytes())
+    return Copies([Place.of(file)], np.zeros(len(copies), np.int64), np.arange(len(copies)), *facts_of(copies))
+
+
 def test_the_frame_of_both_images_is_part_of_them(tmp_path: Path) -> None:
     """Two pictures in frames are compared as they are: only a frame that one of them lacks is left out."""
-    framed = gray([FRAMES["in a white frame"](each) for each in SCENES[:8]])
-    (tmp_path / "copies").write_bytes(framed.tobytes())
-    copies = Copies([Place.of(tmp_path / "copies")], np.zeros(8, np.int64), np.arange(8), *facts_of(framed))
+    copies = copies_of(tmp_path / "copies", [FRAMES["in a white frame"](each) for each in SCENES[:8]])
     same, other = agreements(copies, copies), agreements(copies, copies.take(np.arange(8) ^ 1))
     assert same.min() > 0.99
     assert other.max() < LOWEST
+
+
+def test_a_thin_frame_hides_no_plot(tmp_path: Path) -> None:
+    def plot(seed: int) -> Image.Image:
+        picture, rng = Image.new("RGB", (320, 240), "white"), np.random.default_rng(seed)
+        heights = 120 + np.cumsum(rng.normal(0, 9, 160)).clip(-110, 110)
+        ImageDraw.Draw(picture).line([(2 * x, y) for x, y in enumerate(heights)], "black", 2)
+        return picture
+
+    plots = [plot(seed) for seed in range(12)]
+    originals = copies_of(tmp_path / "plots", plots)
+    for width in (5, 9, 12, 14):
+        framed = copies_of(tmp_path / "framed", [ImageOps.expand(each, width) for each in plots])
+        assert (np.abs(agreements(originals, framed)) > LOWEST).sum() >= 10, "lines near the frame may be lost"
+        assert agreements(originals, framed.take((np.arange(12) + 1) % 12)).max() < LOWEST
+
+
+def test_what_is_inside_bars_needs_texture_too(tmp_path: Path) -> None:
+    """The edges of bars are the only structure of a blank sheet with a dark edge, so it resembles all in bars."""
+    sheets = [Image.new("RGB", (320, 320), (level,) * 3) for level in range(120, 240, 15)]
+    for number, sheet in enumerate(sheets):
+        ImageDraw.Draw(sheet).rectangle((0, 0, 320, 40 + number), "black")
+    blank = copies_of(tmp_path / "sheets", sheets)
+    boxed = copies_of(tmp_path / "boxed", [ImageOps.expand(each, (0, 60, 0, 0)) for each in SCENES[:8]])
+    assert blank.framed.all()
+    assert agreements(blank, boxed).max() < LOWEST
+    assert agreements(boxed, blank).max() < LOWEST
