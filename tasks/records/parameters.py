@@ -64,7 +64,7 @@ DESCRIPTIONS = {
     "floor": "Lowest similarity of pairs to search for and report. If unset, 0.90 for ink, 0.86 for photo.",
     "recall": "Minimum probability that MinHash finds a pair at the floor. If unset, 0.99 for ink; for photo 0.93 that "
     "it finds a candidate whose bits have a similarity of 0.60.",
-    "exhaustive": "Compare all pairs instead, for a recall of 1.",
+    "exhaustive": "Compare the bits of all pairs instead, for a recall of 1.",
     "protect": "Which of train and test keeps its rows.",
     "max_overlap": "Gate: largest share of the rows of test and of validation that may have a duplicate in train, and "
     "of test in validation. Above it the run fails, after its report is written.",
