@@ -83,12 +83,7 @@ def _decided(first: Gray, second: Gray, share: Pixels) -> Floats:
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
-        found[some] = _agreed(first[some].astype(np.float32), second[some].astype(np.float32), maps[some])
+        one, two = equally_sharp(first[some].astype(np.float32), second[some].astype(np.float32))
+        found[some] = np.maximum(agreement(overlay(one, two, register_finely(one, two, maps[some]))), 0)
     found[(found >= LOWEST) & (share < TEXTURED)] *= -1
     return found
-
-
-def _agreed(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
-    """Return the agreement of equally sharp copies of full size, given the maps of the small ones."""
-    first, second = equally_sharp(first, second)
-    return np.maximum(agreement(overlay(first, second, register_finely(first, second, maps))), 0)
