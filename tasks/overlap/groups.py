@@ -78,13 +78,15 @@ def group_rows(join: Join, settled: Settled, rows: SplitRows, preferred: RowNumb
     """
     count = join.first.images
     links = in_order(settled.pairs.where(settled.duplicate), within=True)
-    component = groups_of(count, [(links.first, links.second)])
+    component, smallest = groups_of(count, [(links.first, links.second)]), np.full(count, len(rows.rank))
+    np.minimum.at(smallest, component[rows.image], rows.rank)
+    component = smallest[component]  # groups come in the order of their smallest ids
     of_row = component[rows.image]
     several = np.flatnonzero(np.bincount(of_row, minlength=1)[of_row] > 1)
     order = several[np.lexsort((preferred[several], rows.label[several] == UNKNOWN, of_row[several]))]
     group = of_row[order]
     stays, similarity, home, apart = _stars(join, settled, rows.image[order], group, rows.label[order])
-    weakest, forest = np.ones(count), links.where(spanning(links, count))
+    weakest, forest = np.ones(len(rows.rank)), links.where(spanning(links, count))
     np.minimum.at(weakest, component[forest.first], np.minimum(forest.similarity, 1))
     chained, twin, weakest = np.unique(group[apart]), order[stays], weakest[group]
     chain = np.isin(group, chained)

@@ -18,7 +18,7 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class Images:
-    """All or some distinct images of a split, in the order of their smallest ids."""
+    """All or some distinct images of a split, in the order of their digests."""
 
     numbers: RowNumbers  # in the split, int64 (n,)
     digests: Bits  # MD5 of the pixels, uint8 (n, 16)

@@ -2,8 +2,8 @@
 
 ``prints.parquet`` has one row per row of the split: ``id``, ``class_name``, ``label`` (`UNKNOWN` without one), ``rank``
 (position in the order of ids) and the columns of `tasks.classes.fingerprints`; for photographs also ``file``, the
-number of the file with the gray copy. ``images.parquet`` has one row per distinct image, sorted by their smallest ids;
-``of-row.parquet`` has the image number of each row.
+number of the file with the gray copy. ``images.parquet`` has one row per distinct image, sorted by their digests, so
+that names and the order of files decide nothing; ``of-row.parquet`` has the image number of each row.
 """
 
 from collections.abc import Iterator, Sequence
@@ -79,11 +79,10 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
 def write_images(target: Place, length: int, photographs: bool) -> dict[str, Any]:
     """Write the distinct images of the rows in a folder; return the result of `write_prints` except the length."""
     rows = tables.read(target / PRINTS, ["md5", "rank", "label", "one_colour", *["short_side"] * photographs])
+    digests = pc.unique(rows["md5"]).sort()
+    of_row = pc.index_in(rows["md5"], value_set=digests).to_numpy().astype(np.int64)
     by_id = np.argsort(rows["rank"].to_numpy())
-    numbers = rows["md5"].combine_chunks().take(pa.array(by_id)).dictionary_encode().indices.to_numpy()
-    of_row = np.empty(len(rows), np.int64)
-    of_row[by_id] = numbers  # in the order of the images' smallest ids
-    example = by_id[np.unique(numbers, return_index=True)[1]]
+    example = by_id[np.unique(of_row[by_id], return_index=True)[1]]  # the row with the smallest id of each image
     tables.write(pa.table({"image": of_row}), target / OF_ROW)
     order = np.argsort(example)
     columns = ["md5", "bits", *NAMED_BY * photographs]

@@ -1,6 +1,6 @@
 """Write tables of the rows of two splits, each with its best match in the other, and of rows with label conflicts.
 
-The best match is identical rather than near, near rather than similar, then more similar, then has the smaller id.
+The best match is identical rather than near, near rather than similar, then more similar, then has the smaller digest.
 """
 
 from dataclasses import dataclass

@@ -14,9 +14,10 @@ from PIL import Image
 from tasks.overlap.baseline import measure_baseline
 from tasks.overlap.components import matches_of
 from tasks.overlap.groups import Grouped, between_kept, group_rows
+from tasks.overlap.images import NOTHING
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
-from tasks.overlap.pairs import read_pairs
+from tasks.overlap.pairs import Pairs, in_order, read_pairs
 from tasks.overlap.prints import write_images
 from tasks.overlap.search import PAIRS, write_join
 from tasks.overlap.settled import Settled, settle
@@ -101,6 +102,12 @@ def write_split(
     return Prints(split=name, rows=count, length=length, folder=name, sha256=(), of=(), copies=copies, **facts)
 
 
+def by_rows(pairs: Pairs, join: Join) -> Pairs:
+    """Return pairs of images as pairs of their first rows, in order."""
+    first, second = (SplitRows.of(prints, join.workspace).examples()[0] for prints in join.sides)
+    return in_order(Pairs(first[pairs.first], second[pairs.second], pairs.similarity), join.within)
+
+
 @dataclass(frozen=True)
 class Measured:
     """What the stage found of two splits, or of one with itself."""
@@ -114,6 +121,12 @@ class Measured:
         """Return the matches of the rows of a side."""
         rows = [SplitRows.of(prints, self.join.workspace) for prints in self.join.sides]
         return Direction.of(self.join, self.settled, side, (rows[0], rows[1]))
+
+    def twins(self, side: int) -> list[int]:
+        """Return the first row of the best match of each row of a side; -1 without one."""
+        direction = self.direction(side)
+        twins: list[int] = np.append(direction.others.examples()[0], NOTHING)[direction.best["image"]].tolist()
+        return twins
 
     def duplicates(self, side: int) -> NDArray[np.bool_]:
         """Return which rows of a side have a duplicate in the other."""

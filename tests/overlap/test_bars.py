@@ -17,7 +17,7 @@ from tasks.registration.views import LOWEST, VIEWS
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tests.build import scene
-from tests.overlap.engine import picture_split
+from tests.overlap.engine import by_rows, picture_split
 
 Change = Callable[[Image.Image], Image.Image]
 FRAMES: dict[str, Change] = {
@@ -40,7 +40,7 @@ def matches(folder: Path, train: list[Image.Image], test: list[Image.Image]) -> 
     join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, searched=1)
     found = Found.read(place, write_join(join, (), place)).pairs
     pairs = with_more(join, found, np.full(len(test), LOWEST))
-    return pairs.where(pairs.similarity >= LOWEST)
+    return by_rows(pairs.where(pairs.similarity >= LOWEST), join)
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)

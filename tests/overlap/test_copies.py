@@ -156,10 +156,8 @@ def test_weak_copies_are_undecided_whichever_side_is_searched(tmp_path: Path, se
     test = noisy(alike[0], 30, 30) + alike[7:]
     splits = picture_split(tmp_path, "train", alike[:7]), picture_split(tmp_path, "test", test)
     found = measure(tmp_path, *splits, "photo", searched=searched)
-    copies = found.join.both[0].copies, found.join.both[1].copies
-    assert copies[0]
-    assert copies[1]
-    agreed = every_pair(copies[0], copies[1])[0, :30]
+    images = [SplitRows.of(prints, found.join.workspace).image for prints in splits]
+    agreed = every_pair(*(side.gray.take(rows) for side, rows in zip(found.join.both, images, strict=True)))[0, :30]
     assert 0.95 < agreed.min() < agreed.max() < 0.99
     assert not found.duplicates(1).any()
     assert found.undecided(1)[:30].all()

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tasks.records import Prints
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.build import saved, scene
-from tests.overlap.engine import picture_split
+from tests.overlap.engine import by_rows, picture_split
 
 Change = Callable[[Image.Image], Image.Image]
 WHOLE = (20, 20, 340, 340)  # pictures are windows of larger scenes, so that what was moved shows what lies beyond
@@ -57,7 +58,9 @@ def join_of(splits: Splits, **more: Any) -> Join:
 
 
 def found_by(join: Join) -> Found:
-    return Found.read(join.workspace, write_join(join, (), join.workspace))
+    """Return the pairs, with the first rows of images instead of their numbers."""
+    found = Found.read(join.workspace, write_join(join, (), join.workspace))
+    return replace(found, pairs=by_rows(found.pairs, join), mirrored=by_rows(found.mirrored, join))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tasks.overlap import proposals
 from tasks.storage.decisions import SCHEMA, Decisions
-from tests.overlap.engine import Measured, glyph_split, measure, picture_split
+from tests.overlap.engine import Measured, by_rows, glyph_split, measure, picture_split
 from tests.overlap.test_copies import SCENES, copies_of, noisy
 
 Bits = NDArray[np.bool_]
@@ -53,9 +53,9 @@ def test_the_next_best_counts_where_the_best_was_judged_to_be_another_image(
     tmp_path: Path, glyphs: tuple[Bits, Bits]
 ) -> None:
     train, test = glyphs
-    assert found(tmp_path, glyphs, None).direction(1).best["image"].tolist() == [0, -1]
+    assert found(tmp_path, glyphs, None).twins(1) == [0, -1]
     told = found(tmp_path, glyphs, decided([(of(train[0]), of(test[0]), False)]))
-    assert told.direction(1).best["image"].tolist() == [1, -1]
+    assert told.twins(1) == [1, -1]
     assert told.duplicates(1).tolist() == [True, False]
     assert told.duplicates(0).tolist() == [False, True, False, False, False, False]
     both = decided([(of(train[0]), of(test[0]), False), (of(train[1]), of(test[0]), False)])
@@ -66,10 +66,11 @@ def test_a_pair_that_was_judged_to_be_the_same_counts_however_unlike_it_is(
     tmp_path: Path, glyphs: tuple[Bits, Bits]
 ) -> None:
     train, test = glyphs
-    told = found(tmp_path, glyphs, decided([(of(train[4]), of(test[1]), True)])).direction(1)
-    assert told.best["image"].tolist() == [0, 4]
-    assert (told.best["near"].tolist(), told.best["judged"].tolist()) == ([True, True], [False, True])
-    assert told.best["similarity"][1] < 0.7
+    told = found(tmp_path, glyphs, decided([(of(train[4]), of(test[1]), True)]))
+    assert told.twins(1) == [0, 4]
+    best = told.direction(1).best
+    assert (best["near"].tolist(), best["judged"].tolist()) == ([True, True], [False, True])
+    assert best["similarity"][1] < 0.7
 
 
 def test_groups_inside_a_split_obey_what_was_decided(tmp_path: Path, glyphs: tuple[Bits, Bits]) -> None:
@@ -99,15 +100,17 @@ def test_pictures_that_were_told_apart_are_no_duplicates_although_more_candidate
 def test_a_copy_told_apart_from_its_matches_is_laid_over_the_other_copies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = picture_split(tmp_path, "train", noisy(SCENES[0], 40, 4) + SCENES[1:30])
+    rows = noisy(SCENES[0], 40, 4) + SCENES[1:30]
+    train = picture_split(tmp_path, "train", rows)
     monkeypatch.setattr(proposals, "ALIGNED", 0)  # otherwise all pairs are laid over each other
     found = measure(tmp_path, train, train, "photo")
-    pairs, digests = found.settled.pairs.where(found.settled.duplicate), found.join.both[0].digests
+    pairs = by_rows(found.settled.pairs.where(found.settled.duplicate), found.join)
     ends = np.append(pairs.first, pairs.second)
     copy = int(np.bincount(ends, minlength=40)[:40].argmin())
     matches = np.append(pairs.second, pairs.first)[ends == copy]
     assert 0 < len(matches) < 39
-    decisions = decided([(digests[copy].tobytes(), digests[match].tobytes(), False) for match in matches])
+    digests = [digest(row.tobytes()) for row in rows]
+    decisions = decided([(digests[copy], digests[match], False) for match in matches])
     groups = measure(tmp_path, train, train, "photo", decisions=decisions).groups()
     assert len(groups.row) == 40
 
