@@ -8,6 +8,7 @@ number of copies is therefore unlimited. In each round, a component compares its
 at all if the image has joined it meanwhile.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -171,25 +172,26 @@ def measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: boo
 
 def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
     """Return images in all searched forms, the original first, or in the mirrored forms."""
-
-    def made(start: int) -> list[Bits]:
-        some = images.gray.take(np.arange(start, min(start + FORMS_AT_ONCE, len(images))))
-        return [mirrored_form(some.read())] if mirrored else other_forms(some.read(), some.framed)
-
-    with several_threads() as pool:
-        parts = list(pool.map(made, range(0, max(1, len(images)), FORMS_AT_ONCE)))
-    forms = [Patterns.of(np.concatenate(form), BITS) for form in zip(*parts, strict=True)]
-    return forms if mirrored else [images.patterns, *forms]
+    if mirrored:
+        return _made(images.gray, FORMS_AT_ONCE, lambda some: [mirrored_form(some.read())])
+    return [images.patterns, *_made(images.gray, FORMS_AT_ONCE, lambda some: other_forms(some.read(), some.framed))]
 
 
 def framed(images: Images) -> Framed:
     """Return the framed images."""
     rows = np.flatnonzero(images.gray.framed)
-    parts = [images.gray.take(rows[some.start : some.stop]) for some in slices(len(rows), TRIMMED_AT_ONCE)]
+    (found,) = _made(images.gray.take(rows), TRIMMED_AT_ONCE, lambda some: [trimmed_form(some.read(), some.framed)])
+    some = found.counts > 0
+    return rows[some], found[some]
+
+
+def _made(gray: Copies, at_once: int, make: Callable[[Copies], list[Bits]]) -> list[Patterns]:
+    """Return forms of copies; they are read in the order of their files, since digests are in any order."""
+    order = np.lexsort((gray.place, gray.file))
+    parts = [gray.take(some) for some in np.split(order, range(at_once, len(order), at_once))]
     with several_threads() as pool:
-        bits = np.concatenate(list(pool.map(lambda copies: trimmed_form(copies.read(), copies.framed), parts)))
-    some = bits.any(axis=1)
-    return rows[some], Patterns.of(bits[some], BITS)
+        made = list(pool.map(make, parts))
+    return [Patterns.of(np.concatenate(form)[np.argsort(order)], BITS) for form in zip(*made, strict=True)]
 
 
 def inside_bars(images: Patterns, others: Framed, groups: Groups, bands: Bands | None, count: int) -> Nearest:
