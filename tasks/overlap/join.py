@@ -146,16 +146,8 @@ def join_of(
     if view.on_pixels:
         inputs["searched"] = searched
     seed = int(stages.digest_of(inputs | {"version": SEEDED})[:8], 16)  # unpredictable for whoever crafts data
-    join = Join(
-        first=pair.first,
-        second=pair.second,
-        workspace=workspace,
-        view=view,
-        percent=spec.floor_percent,
-        bands=bands and replace(bands, seed=seed),
-        searched=searched,
-        mirrored="mirrored" in spec.also,
-    )
+    bands, mirrored = bands and replace(bands, seed=seed), "mirrored" in spec.also
+    join = Join(pair.first, pair.second, workspace, view, spec.floor_percent, bands, searched, mirrored)
     if view.on_pixels:
         inputs["agreement"] = agreement.VERSION
     inputs["costly"] = [join.cost > limit for limit in (UNASKED, AFFORDABLE)]  # which depends on the engine
