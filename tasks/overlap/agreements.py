@@ -1,7 +1,7 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies rule out most pairs early. If one has bars around it, what is inside them is aligned as well, and the
-higher agreement counts.
+Small copies rule out most pairs early. The inside of bars around a copy is aligned as well, and the higher agreement
+counts.
 
 Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
 their agreement is negative. The pair may be a duplicate, but this is never certain.
