@@ -49,6 +49,7 @@ def test_a_gate_that_can_not_tell_fails_with_a_code_of_its_own_and_names_the_way
     assert (gate.value, gate.most, gate.passed) == (0, leak.undecided / 30, False)
     assert f"{leak.undecided} of the 30 test images may have a duplicate in train" in answer(Numbers(report))
     assert (report.run / "unconfirmed.parquet").is_file()
+    assert "with undecided images, limit" in (report.run / "report.html").read_text()
     assert audit(root=str(frames), workspace=tmp_path, undecided="pass", **LIMIT).gates[-1].passed
     with pytest.raises(GateError, match="have a duplicate in train"):
         audit(root=str(frames), workspace=tmp_path, threshold=0.9, **LIMIT)
