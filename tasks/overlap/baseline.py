@@ -21,7 +21,7 @@ from tasks.overlap.join import AMONG, Join, join_of
 from tasks.overlap.pairs import Pairs, read_pairs, together
 from tasks.overlap.pictures import candidate_pairs
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import affordable, candidates_for
+from tasks.overlap.proposals import affordable
 from tasks.overlap.search import PAIRS, near_pairs
 from tasks.overlap.threshold import NEAR_IDENTICAL, near_identical
 from tasks.records import Joined
@@ -116,7 +116,7 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     bands = affordable(join.bands, count * len(rest))
     parts = (train.take(rest[some.start : some.stop]) for some in slices(len(rest), AMONG) if count)
     if join.view.on_pixels:
-        pairs = together([candidate_pairs(one, two, bands, candidates_for(count), within=True)[0] for two in parts])
+        pairs = together([candidate_pairs(one, two, bands, within=True)[0] for two in parts])
     else:
         pairs = together([near_pairs(join, one, two, "all pairs") for two in parts])
     seen = pairs.seen_from(0, within=True)

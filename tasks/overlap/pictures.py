@@ -39,7 +39,7 @@ Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits 
 
 
 def candidate_pairs(
-    one: Images, two: Images, bands: Bands | None, count: int, within: bool, sample: int = 0, mirrored: bool = False
+    one: Images, two: Images, bands: Bands | None, within: bool, sample: int = 0, mirrored: bool = False
 ) -> tuple[Pairs, RecallCounts | None]:
     """Return the candidates of images with their agreement and, if MinHash proposes, its counts on a sample.
 
@@ -58,9 +58,9 @@ def candidate_pairs(
         for some in slices(len(one), len(one) if bands else max(FEWEST, len(two) // SHARE)):
             part = slice(some.start, some.stop)
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
-            found, recall = propose(*asking, bands, count, sample)
+            found, recall = propose(*asking, bands, sample=sample)
             if others:
-                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands, count))
+                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands))
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
             pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
@@ -194,7 +194,9 @@ def _made(gray: Copies, at_once: int, make: Callable[[Copies], list[Bits]]) -> l
     return [Patterns.of(np.concatenate(form)[np.argsort(order)], BITS) for form in zip(*made, strict=True)]
 
 
-def inside_bars(images: Patterns, others: Framed, groups: Groups, bands: Bands | None, count: int) -> Nearest:
+def inside_bars(
+    images: Patterns, others: Framed, groups: Groups, bands: Bands | None, count: int = CANDIDATES
+) -> Nearest:
     """Return the candidates of images among framed ones, inside the bars; see `propose`."""
     rows, patterns = others
     found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, count)

@@ -18,8 +18,7 @@ from tasks.overlap.prints import slices
 from tasks.registration.forms import FORMS
 from tasks.threads import THREADS, several_threads
 
-CANDIDATES, FLOOR = 10, 0.50  # per image, at least; lowest similarity of bits, except for the best candidate
-ALIGNED = 100_000  # pairs that may be aligned in any case, which takes a few seconds
+CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
 PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
 SIGNED, AT_ONCE = 8192, 180_000  # rows of a thread, and patterns with keys in memory: 70 MB for 96 bands
 SORTED = 16  # bands with sorted keys in memory: 30 MB
@@ -28,11 +27,6 @@ SORTED = 16  # bands with sorted keys in memory: 30 MB
 def cost_of(pairs: int) -> float:
     """Return the nanoseconds of one core that comparing all pairs takes."""
     return PAIR * FORMS * pairs
-
-
-def candidates_for(images: int) -> int:
-    """Return the number of candidates of each of some images: in a small set bits need not choose."""
-    return max(CANDIDATES, ALIGNED // max(1, images))
 
 
 def affordable(bands: Bands | None, pairs: int) -> Bands | None:

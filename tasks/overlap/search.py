@@ -23,7 +23,6 @@ from tasks.overlap.minhash import SAMPLE_ROWS, RecallCounts, count_named, interv
 from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
 from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, measured, with_more
-from tasks.overlap.proposals import candidates_for
 from tasks.overlap.threshold import near_identical
 from tasks.records import Tile
 from tasks.records.overlaps import CLOSE
@@ -70,11 +69,10 @@ def _search_pictures(join: Join, one: Images, two: Images) -> Found:
     sides = (two, one) if join.searched else (one, two)
     bands = join.bands if join.method == "minhash" else None
     sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # for this tile
-    count = candidates_for(join.sides[join.searched].images)
-    pairs, recall = candidate_pairs(*sides, bands, count, join.within, sample)
+    pairs, recall = candidate_pairs(*sides, bands, join.within, sample)
     mirrored = NO_PAIRS
     if join.mirrored and not join.within:
-        mirrored, _ = candidate_pairs(*sides, bands, count, within=False, mirrored=True)
+        mirrored, _ = candidate_pairs(*sides, bands, within=False, mirrored=True)
     return Found(pairs.seen_from(join.searched), mirrored.seen_from(join.searched), recall)
 
 

@@ -135,6 +135,9 @@ def test_where_minhash_proposes_copies_are_found_too_and_what_it_misses_is_count
 def test_slices_of_both_sides_find_what_the_whole_does_where_all_are_candidates(
     searched: int, within: bool, splits: Splits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in (proposals, joining):
+        monkeypatch.setattr(module, "CANDIDATES", 100)
+    monkeypatch.setattr(proposals.propose, "__defaults__", (100, 0))
     monkeypatch.setattr(proposals, "FLOOR", 0.0)
     folder, _, test = splits
     join = join_of((folder, test, test) if within else splits, searched=0 if within else searched, mirrored=not within)
