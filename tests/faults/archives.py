@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as drawn_from
 from hypothesis import strategies as st
 
 from tasks.errors import DataError
@@ -152,6 +153,7 @@ def run_cases(count: int, seed: int) -> dict[str, dict[str, int]]:
     outcomes: dict[str, Counter[str]] = {}
     limit_memory()
 
+    @drawn_from(seed)
     @settings(
         max_examples=count, deadline=None, database=None, derandomize=False, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
