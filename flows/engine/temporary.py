@@ -117,8 +117,12 @@ class Temporary:
                 f"or start a server and name it in {ADDRESS}."
             ) from error
         except (OSError, HTTPException) as error:
+            code = self.process.wait()
+            self._log.seek(0)
+            lines = self._log.read().decode(errors="replace").split("\n")
+            words = next((line for line in reversed(lines) if "Error: " in line), "it wrote no message").strip(".")
             raise ServerError(
-                f"Prefect's temporary server ended with code {self.process.wait()}: {self._last_words()}. "
+                f"Prefect's temporary server ended with code {code}: {words}. "
                 f"Make room in PREFECT_HOME, set it to a writable folder, or start a server and name it in {ADDRESS}."
             ) from error
 
@@ -127,11 +131,6 @@ class Temporary:
         self.process.wait()
         if not self._stopped and not stopping.is_set() and is_of_a_run():
             end("Prefect's temporary server ended unexpectedly", ServerError.exit_code)
-
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if "Error: " in line), "it wrote no message").strip(".")
 
     def stop(self) -> None:
         """End the server by closing its input, and wait until it has stored everything."""

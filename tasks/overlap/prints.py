@@ -6,7 +6,7 @@ number of the file with the gray copy. ``images.parquet`` has one row per distin
 that names and the order of files decide nothing; ``of-row.parquet`` has the image number of each row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -63,9 +63,11 @@ def write_prints(split: Drawn, fingerprints: Sequence[Fingerprints], workspace: 
         [some["row"].to_numpy() for some in pieces],
         target / DEALT,
     )
+    read = (tables.read(place, ["id", "class_name", "label"]) for place in split.places(workspace))
+    cut = (rows[some.start : some.stop] for rows in read for some in slices(len(rows), PIECE))
     parts = (
         _beside(rows.append_column("rank", some["rank"]), piece(number), split)
-        for number, (some, rows) in enumerate(zip(pieces, _pieces_of(split, workspace), strict=True))
+        for number, (some, rows) in enumerate(zip(pieces, cut, strict=True))
     )
     first = next(parts)
     with tables.writer(target / PRINTS, first.schema, use_dictionary=TEXTS) as writer:
@@ -108,13 +110,6 @@ def _common_labels(of_row: RowNumbers, labels: RowNumbers, images: int) -> RowNu
     np.minimum.at(low, of_row[known], labels[known])
     np.maximum.at(high, of_row, labels)
     return np.where(low < high, SEVERAL, high)
-
-
-def _pieces_of(split: Drawn, workspace: Place) -> Iterator[pa.Table]:
-    for place in split.places(workspace):
-        rows = tables.read(place, ["id", "class_name", "label"])
-        for some in slices(len(rows), PIECE):
-            yield rows[some.start : some.stop]
 
 
 def _numbered(fingerprints: Fingerprints, own: Sequence[Fingerprints], workspace: Place) -> pa.Table:

@@ -138,7 +138,10 @@ def _stepped(slopes: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     hessian[:, diagonal, diagonal] *= np.float32(1 + 1e-3)
     hessian[:, diagonal, diagonal] += np.float32(1e-2)
     step = np.linalg.solve(hessian, np.matmul(weighted, error[:, :, None]))[:, :, 0].astype(np.float32)
-    return _allowed(_undone(maps, step), maps)
+    after = _undone(maps, step)
+    limits = np.array([[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]])
+    good = (np.abs(after - IDENTITY) <= limits).all(axis=(1, 2))  # false for nan
+    return np.where(good[:, None, None], after, maps).astype(np.float32)
 
 
 @cache
@@ -184,10 +187,3 @@ def _undone(maps: Pixels, step: Pixels) -> Pixels:
     with np.errstate(divide="ignore", invalid="ignore"):
         turned = np.matmul(maps[:, :, :2], inverse / determinant[:, None, None])
     return np.concatenate([turned, maps[:, :, 2:] - np.matmul(turned, shift)], axis=2).reshape(n, 2, 3)
-
-
-def _allowed(after: Pixels, before: Pixels) -> Pixels:
-    off = np.abs(after - IDENTITY)
-    limits = np.array([[LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT], [LARGEST_SHEAR, LARGEST_SCALE, LARGEST_SHIFT]])
-    good = (off <= limits).all(axis=(1, 2))  # false for nan
-    return np.where(good[:, None, None], after, before).astype(np.float32)

@@ -85,7 +85,9 @@ def _labels(images: str, arrays: dict[str, NDArray[Any]], place: Place) -> NDArr
 def open_idx(place: Place) -> Rows | None:
     """Return the images of a file, or of a folder of files, as rows; None without a name of IDX images."""
     folder = at(place).is_folder()
-    files = [place / name for name in _images_in(place)] if folder else [place]
+    names = [name for name in at(place).names() if _holds_images(name.lower())] if folder else []
+    unpacked = (name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names)
+    files = [place / name for name in unpacked] if folder else [place]
     if not files or not _holds_images(files[0].last.lower()):
         return None
     parts: list[Part] = []
@@ -114,12 +116,6 @@ def read_idx(place: Place) -> NDArray[np.uint8]:
     if not shape or math.prod(shape) != len(data) - start:
         raise DataError(f"{place} is not a complete IDX file of bytes: {len(data):,} bytes for the shape {shape}.")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
-
-
-def _images_in(folder: Place) -> list[str]:
-    """Return the files of images; if one is both packed and unpacked, the unpacked one."""
-    names = [name for name in at(folder).names() if _holds_images(name.lower())]
-    return [name for name in names if name.removesuffix(".gz") == name or name.removesuffix(".gz") not in names]
 
 
 def _holds_images(name: str) -> bool:

@@ -42,7 +42,8 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
             shape = row.keys()
             check(place, [str(name) for name in row], [])
             found = {what: find(what, map(str, row), columns, str(place)) for what in USES}
-        path, label, split, group = (_value(row, found[what]) for what in USES)
+        values = (row.get(found[what] or "") for what in USES)
+        path, label, split, group = (None if value in (None, "") else str(value) for value in values)
         where = f"row {number:,} of {place}"
         if path is None:
             raise DataError(f"{where} has no path; {_path_column(row, folder)}.")
@@ -119,8 +120,3 @@ def rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
         for batch in file.iter_batches(ROWS, columns=[name for name in schema.names if name in shown]):
             refuse_long([batch.column(name) for name in used], place)
             yield from batch.to_pylist()
-
-
-def _value(row: dict[str, Any], column: str | None) -> str | None:
-    value = None if column is None else row[column]
-    return None if value in (None, "") else str(value)
