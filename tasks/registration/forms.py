@@ -23,7 +23,7 @@ WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
 AT_ONCE = 1024  # copies to measure at a time
 SMOOTH = 0.02  # share of a photograph with texture below which changed copies of it may be missed
-FRAMED = 0.97  # largest share of width or height inside bars of a framed copy: narrower bars change little
+FRAMED = 0.96  # largest share of width or height inside bars of a framed copy: narrower bars change little
 
 
 def other_forms(copies: Gray, framed: Mask) -> list[Bits]:
@@ -64,7 +64,7 @@ def windows(copies: Gray) -> Floats:
         differs = (np.abs(inside - level[some, number, None]) > PLAIN_WITHIN) & within
         reach = side - differs.argmax(axis=1) - differs[:, ::-1].argmax(axis=1)
         straight = (differs.sum(axis=1) >= SHARE * within.sum(axis=1)) & (reach >= REACH * within.sum(axis=1))
-        bars[some[straight], number] = ends[some[straight], number]
+        bars[some[straight], number] = ends[some[straight], number] + 1  # without that line
     left, right, top, bottom = bars.T
     return np.stack([side - left - right, side - top - bottom, left - right, top - bottom], axis=1) / side
 

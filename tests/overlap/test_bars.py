@@ -118,6 +118,26 @@ def test_a_thin_frame_hides_no_plot(tmp_path: Path) -> None:
         assert agreements(originals, framed.take((np.arange(12) + 1) % 12)).max() < LOWEST
 
 
+def test_the_line_beside_a_frame_hides_no_plot(tmp_path: Path) -> None:
+    """It is half frame on a small copy, and darker than the thin lines of plots with a margin of their own."""
+
+    def plot(seed: int) -> Image.Image:
+        picture, rng, x = Image.new("RGB", (400, 250), "white"), np.random.default_rng(seed), np.arange(360)
+        peaks = [np.exp(-(((x - rng.integers(360)) / rng.uniform(2, 12)) ** 2)) for _ in range(12)]
+        heights = 220 - 200 * np.max(peaks, axis=0) * rng.uniform(0.3, 1)
+        draw = ImageDraw.Draw(picture)
+        draw.rectangle((24, 8, 386, 228), outline="black")
+        draw.line([(25 + place, height) for place, height in enumerate(heights)], "black")
+        return picture
+
+    plots = [plot(seed) for seed in range(12)]
+    originals = copies_of(tmp_path / "plots", plots)
+    for width in (10, 15):
+        framed = copies_of(tmp_path / "framed", [ImageOps.expand(each, width) for each in plots])
+        assert agreements(framed, originals).min() > 0.9
+        assert agreements(framed.take((np.arange(12) + 1) % 12), originals).max() < LOWEST
+
+
 def test_what_is_inside_bars_needs_texture_too(tmp_path: Path) -> None:
     """The edges of bars are the only structure of a blank sheet with a dark edge, so it resembles all in bars."""
     sheets = [Image.new("RGB", (320, 320), (level,) * 3) for level in range(120, 240, 15)]
