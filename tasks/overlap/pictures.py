@@ -1,5 +1,7 @@
 """The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
+Bits show only the outline of some kinds, so in a small set other pairs are aligned, too, and count if near-identical.
+
 An image in a frame has other bits than the same one without, so bits inside bars propose candidates, too.
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
@@ -25,6 +27,7 @@ from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, spanning, together
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
+from tasks.overlap.threshold import NEAR_IDENTICAL
 from tasks.registration.forms import mirrored_form, other_forms, trimmed_form
 from tasks.registration.views import BITS
 from tasks.storage.copies import Copies
@@ -34,6 +37,7 @@ from tasks.threads import blas_threads, several_threads
 FEWEST, SHARE = 128, 16  # images between two steps of the progress bar; the others per image, so that setup pays
 SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in all forms take 300 MB
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
+ALIGNED = 50_000  # largest number of pairs to align them all, which takes a few seconds
 STEPS = 4  # to measure further candidates
 Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
 
@@ -64,6 +68,11 @@ def candidate_pairs(
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
             pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
+        if len(one) * len(two) <= ALIGNED:
+            i, j = np.nonzero(groups[0][:, None] != groups[1])
+            rest = in_order(Pairs(one.numbers[i], two.numbers[j], np.zeros(len(i))), within)
+            rest = measured(rest.where(~rest.are_in(pairs)), one, two, within, mirrored)
+            pairs = together([pairs, rest.where(rest.similarity >= NEAR_IDENTICAL)])
     return in_order(pairs, within), recall
 
 

@@ -23,7 +23,7 @@ from tasks.records import Prints
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.build import saved, scene
-from tests.overlap.engine import by_rows, picture_split
+from tests.overlap.engine import by_rows, measure, picture_split
 
 Change = Callable[[Image.Image], Image.Image]
 WHOLE = (20, 20, 340, 340)  # pictures are windows of larger scenes, so that what was moved shows what lies beyond
@@ -192,6 +192,23 @@ def test_one_image_of_each_component_is_searched_for_first_and_all_copies_are_fo
     found = with_more(join, known, np.full(8, 0.86), 60, one_first=True)
     assert list(dict.fromkeys(asked)) == [2, 6], "one of each component, then the others, which may have more copies"
     assert np.unique(found.first).tolist() == [*range(30)]
+
+
+def test_copies_are_found_among_images_whose_bits_show_only_a_common_outline(tmp_path: Path) -> None:
+    def fingerprint(seed: int) -> Image.Image:
+        (y, x), rng = np.mgrid[-1:1:96j, -1:1:96j], np.random.default_rng(seed)
+        left, up, wide, long = rng.uniform(-0.3, 0.3, 4)
+        waves = 0.15 * np.sin(4 * x * (1 + long) + 9 * rng.random()) + 0.1 * np.sin(5 * y + 9 * rng.random())
+        ridges = 110 + 60 * np.sin(70 * (np.hypot(x - left, (y - up) * (1 + wide)) + waves) + 9 * rng.random())
+        inside = np.hypot(x / 0.6, y / 0.8) < 1
+        return Image.fromarray(np.where(inside, ridges, 240).astype(np.uint8)).convert("RGB")
+
+    train = [fingerprint(seed) for seed in range(120)]
+    test = [each.crop((5, 5, 91, 91)).resize((96, 96)) for each in train[:12]]
+    test += [fingerprint(seed) for seed in range(1000, 1020)]
+    found = measure(tmp_path, picture_split(tmp_path, "train", train), picture_split(tmp_path, "test", test), "photo")
+    assert found.duplicates(1)[:12].sum() >= 10, "some agree less than near-identical images do"
+    assert not found.duplicates(1)[12:].any()
 
 
 def test_a_set_without_pictures_has_no_matches(splits: Splits, tmp_path: Path) -> None:
