@@ -63,9 +63,10 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
         for one in searched:
             join, _ = join_of(spec, one.pair, workspace, [one])  # holds its images, so only one exists at a time
             matches.append(matches_of(join, read_pairs(workspace / one.folder / PAIRS), chained))
-        sides = [side.short_side for one in searched for side in (one.pair.first, one.pair.second)]
-        short_side, of = min(filter(None, sides), default=None), tables.read(workspace / baseline.table)
-        verdict = judge(np.concatenate(matches), of, join.view, spec.floor_percent, spec.threshold, short_side)
+        sides = [side for one in searched for side in (one.pair.first, one.pair.second)]
+        short_side = min(filter(None, (side.short_side for side in sides)), default=None)
+        settings = join.view, spec.floor_percent, spec.threshold, short_side, max(side.images for side in sides)
+        verdict = judge(np.concatenate(matches), tables.read(workspace / baseline.table), *settings)
         return asdict(verdict if spec.protect == "train" else replace(verdict, expected=None))  # valid for train rows
 
     stage = stages.stage(workspace, "verdicts", inputs, build)

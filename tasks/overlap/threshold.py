@@ -16,7 +16,7 @@ half is ignored.
 """
 
 import numpy as np
-from scipy.special import betainc
+from scipy.special import betainc, ndtri
 
 from tasks.arrays import Floats
 from tasks.registration.views import LOWEST
@@ -29,12 +29,29 @@ STEEPEST = 0.95  # maximum of r
 FIRST, LAST = round(100 * LOWEST), 99  # percent: range of the threshold of a set
 NEAR_IDENTICAL = 0.99  # agreement
 SMALL, OF_SMALL = 48, 0.995  # short side in pixels of the smallest normal image, and the agreement for smaller ones
+BY_CHANCE = 0.01  # probability that an image without a copy is taken as nearly identical to another
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 
 
 def near_identical(short_side: int | None) -> float:
     """Return the lowest agreement of duplicates in any set; see docs/photos.md."""
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
+
+
+def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float | None:
+    """Return the lowest agreement of duplicates in a set whatever else it has, or None if random pairs reach it.
+
+    If many `best` matches in train reach `near_identical`, they may be look-alikes. Then one of `size` others reaches
+    the result by chance with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
+    """
+    least = near_identical(short_side)
+    if is_common(int((random >= least).sum()), len(random)):
+        return None
+    if len(random := random[random > 0]) < FEW or not is_common(int((best >= least).sum()), len(best)):
+        return least
+    middle, high = np.quantile(fisher(random), [0.5, 0.9])
+    reached = np.tanh(middle + (high - middle) * ndtri(1 - BY_CHANCE / size) / ndtri(0.9))
+    return max(least, float(np.ceil(reached * 10_000) / 10_000))
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tasks.arrays import Floats, Mask
 from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
-from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, lowest, near_identical
+from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, lowest, near_identity
 from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.views import LOWEST, View
 
@@ -25,18 +25,18 @@ LIKELY = 0.5  # predicted precision of matches that are undecided, and not diffe
 
 
 def judge(
-    matches: Matches, baseline: pa.Table, view: View, floor: int, asked: float | None, short_side: int | None
+    matches: Matches, baseline: pa.Table, view: View, floor: int, asked: float | None, short_side: int | None, size: int
 ) -> Verdict:
     """Return the verdict on a set of images.
 
-    `matches` are from all joins of evaluated splits; `baseline` has the schema of `tasks.overlap.baseline`; `floor` is
-    in percent. `asked` is the threshold of the user, `short_side` the short side of photographs in pixels.
+    `matches` are from all joins of evaluated splits. `baseline` has the schema of `tasks.overlap.baseline`, `floor` is
+    in percent, `asked` is the threshold of the user, `short_side` is in pixels, for photographs, and `size` is the
+    number of images of the larger split.
     """
     train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
-    pairs, left = random["similarity"].to_numpy(), matches[~matches["identical"]]
-    certain = near_identical(short_side) if view.on_pixels else None
-    if certain and is_common(int((pairs >= certain).sum()), len(pairs)):
-        certain = None
+    pairs, best = (part["similarity"].to_numpy() for part in (random, train))
+    left = matches[~matches["identical"]]
+    certain = near_identity(pairs, best, size, short_side) if view.on_pixels else None
     if view.on_pixels:
         kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1), view.similar)
     else:
@@ -58,7 +58,7 @@ def judge(
         random_pairs=len(pairs),
         unconfirmed=0,
         expected=None if view.on_pixels else _expected(left, train, asked or view.threshold or 1),
-        bands=_bands(left, train["similarity"].to_numpy(), pairs, precision),
+        bands=_bands(left, best, pairs, precision),
         curve=tuple(
             Predicted(p / 100, int(left["rows"][left["best"] >= p / 100].sum()), value)
             for p, value in precision.items()

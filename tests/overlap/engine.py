@@ -168,6 +168,7 @@ def measure(
     facts = write_join(join, (), target)
     pairs = read_pairs(target / PAIRS)
     baseline, chained = measure_baseline([join], [pairs], first.split, seed=1)
-    verdict = judge(matches_of(join, pairs, chained), baseline, own, percent, asked, join.short_side)
+    images = max(first.images, second.images)
+    verdict = judge(matches_of(join, pairs, chained), baseline, own, percent, asked, join.short_side, images)
     settled = settle(join, pairs, verdict, chained, decisions)
     return Measured(replace(join), verdict, settled, facts)

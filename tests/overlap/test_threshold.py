@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from tasks.arrays import Floats
 from tasks.overlap.components import beyond_copies, look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identical
+from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identical, near_identity
 from tasks.overlap.verdict import LIKELY
 from tasks.records.verdict import PRECISION
 
@@ -119,6 +119,27 @@ def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
 
 def test_small_pictures_need_a_higher_agreement_to_be_nearly_identical() -> None:
     assert [near_identical(side) for side in (28, 47, 48, 500, None)] == [0.995, 0.995, 0.99, 0.99, 0.99]
+
+
+def test_near_identity_is_rarely_chance_however_alike_the_images_are() -> None:
+    rng, size = np.random.default_rng(0), 400
+
+    def similar(centre: float, *shape: int) -> Floats:
+        return np.tanh(rng.normal(centre, 0.18, shape))
+
+    near = np.full(20, 0.992)
+    for centre in (0.4, 1.5, 2.1):
+        lines = [near_identity(similar(centre, 500), near, size, 400) or 1.0 for _ in range(40)]
+        reached = [(similar(centre, 200, size).max(axis=1) >= line).mean() for line in lines]
+        assert np.mean(reached) < 0.03, "0.01 without the error of the sample"
+        assert (max(lines) == 0.99) == (centre < 2)
+    copied = np.append(similar(0.4, 475), np.full(25, 0.97))
+    assert near_identity(copied, near, size, 400) == 0.99, "copies among random pairs change nothing"
+    assert near_identity(similar(2.1, 500), np.full(500, 0.98), size, 400) == 0.99, "no image of train has one"
+    of_more = [near_identity(similar(2.1, 500), near, count, 400) or 1.0 for count in (size, 100 * size)]
+    assert of_more[0] < of_more[1] < 1
+    assert near_identity(np.full(500, 0.995), near, size, 400) is None
+    assert near_identity(np.full(19, 0.98), near, size, 400) == near_identity(np.empty(0), near, 0, 400) == 0.99
 
 
 def test_random_pairs_are_common_beyond_one_in_a_hundred_and_chance() -> None:

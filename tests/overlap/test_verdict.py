@@ -50,7 +50,7 @@ def of_pictures(
 ) -> Verdict:
     """Judge photographs with a short side of `side` pixels, given a baseline without copies."""
     unrelated = np.full(500, 0.3) if random is None else random
-    return judge(matches_of(similarity), baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side)
+    return judge(matches_of(similarity), baseline(look_alikes(500, seed=9), unrelated), PHOTO, 86, asked, side, 1000)
 
 
 @pytest.mark.parametrize("side", [32, 400])
@@ -95,7 +95,7 @@ def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the
     rows = np.concatenate([unlike, planted, products])
     beyond = np.concatenate([unlike - 0.1, np.full(60, 0.3), products - 0.02])
     matches, of_train = matches_of(rows, beyond), baseline(unlike, np.full(500, 0.3), unlike - 0.1)
-    found = judge(matches, of_train, PHOTO, 86, None, 160)
+    found = judge(matches, of_train, PHOTO, 86, None, 160, 1000)
     assert [(kind.kind, kind.threshold is not None) for kind in found.kinds] == [("alone", True), ("crowd", False)]
     line, _ = lines_of(matches, found, PHOTO)
     called = rows >= line
@@ -113,7 +113,7 @@ def test_near_identity_of_chained_pictures_proves_nothing() -> None:
     alike = np.minimum(look_alikes(1000, 2, centre=1.9), 0.98)
     rows = np.append(np.full(40, 0.991), alike)
     matches = matches_of(rows, chained=np.arange(1040) < 20)
-    found = judge(matches, baseline(look_alikes(500, 1, centre=1.9), np.full(500, 0.3)), PHOTO, 86, None, 400)
+    found = judge(matches, baseline(look_alikes(500, 1, centre=1.9), np.full(500, 0.3)), PHOTO, 86, None, 400, 1000)
     assert (found.reason, found.threshold) == ("near_identical", 0.99)
     assert np.flatnonzero(rows >= lines_of(matches, found, PHOTO)[0]).tolist() == list(range(20, 40))
     assert found.unconfirmed == 20 + (alike >= 0.95).sum()
@@ -131,7 +131,7 @@ def test_copies_of_glyphs_are_near_by_definition_however_smoothly_they_decline()
     points, others = rng.random((2000, 4)), rng.random((1500, 4))
     distance = np.sqrt(((points[:, None] - others[None]) ** 2).sum(axis=2)).min(axis=1)
     rows = np.clip(1 - 0.4 * distance, 0, 1)
-    found = judge(matches_of(rows), baseline(rows[:1000], np.full(500, 0.3)), INK, 90, None, None)
+    found = judge(matches_of(rows), baseline(rows[:1000], np.full(500, 0.3)), INK, 90, None, None, 1000)
     assert (found.threshold, found.reason, found.why_not, found.unconfirmed) == (0.95, "view", None, 0)
     assert found.expected == pytest.approx((rows[:1000] >= 0.95).mean()), "the same share happens without a leak"
 
@@ -141,21 +141,21 @@ def test_what_to_expect_of_glyphs_is_taken_from_train_rows_of_the_same_classes()
     given = baseline(train, np.full(500, 0.3), labels=labels)
     for share in (0.0, 0.25, 1.0):
         of_test = np.repeat([0, 1], [int(400 * share), 400 - int(400 * share)])
-        found = judge(matches_of(np.full(400, 0.5), label=of_test), given, INK, 90, None, None)
+        found = judge(matches_of(np.full(400, 0.5), label=of_test), given, INK, 90, None, None, 1000)
         assert found.expected == pytest.approx(share)
-    strange = judge(matches_of(np.full(400, 0.5), label=np.full(400, 7)), given, INK, 90, None, None)
+    strange = judge(matches_of(np.full(400, 0.5), label=np.full(400, 7)), given, INK, 90, None, None, 1000)
     assert strange.expected is None, "train lacks rows of that class"
 
 
 def test_the_definition_of_glyphs_is_off_only_where_random_pairs_meet_it() -> None:
     rows = np.repeat([0.99, 0.4], [100, 300])
-    found = judge(matches_of(rows), baseline(rows, np.repeat([0.3, 0.97], [480, 20])), INK, 90, None, None)
+    found = judge(matches_of(rows), baseline(rows, np.repeat([0.3, 0.97], [480, 20])), INK, 90, None, None, 1000)
     assert (found.threshold, found.reason, found.why_not, found.unconfirmed) == (None, "chance", "chance", 100)
     assert "random pairs" in found.warning
 
 
 def test_too_few_pictures_say_nothing() -> None:
-    found = judge(matches_of(copies(5, 0.9)), baseline(copies(4), np.empty(0)), PHOTO, 86, None, 400)
+    found = judge(matches_of(copies(5, 0.9)), baseline(copies(4), np.empty(0)), PHOTO, 86, None, 400, 1000)
     assert (found.threshold, found.reason) == (0.99, "near_identical")
     assert [kind.threshold for kind in found.kinds] == [None]
 
@@ -163,7 +163,7 @@ def test_too_few_pictures_say_nothing() -> None:
 def test_bands_count_every_row_from_the_lowest_edge_once() -> None:
     rows = np.array([0.2, 0.86, 0.879, 0.9, 0.95, 0.99, 0.995, 1.0])
     matches = matches_of(rows, other_class=rows == 0.995, rows=np.array([1, 1, 2, 1, 1, 1, 1, 1]))
-    found = judge(matches, baseline(np.array([0.5, 0.9]), np.array([0.86, 0.2, 0.2, 0.2])), PHOTO, 86, None, 32)
+    found = judge(matches, baseline(np.array([0.5, 0.9]), np.array([0.86, 0.2, 0.2, 0.2])), PHOTO, 86, None, 32, 1000)
     assert sum(band.rows for band in found.bands) == 8, "an image may have several rows"
     counted = {band.low: (band.rows, band.other_class, band.baseline, band.random) for band in found.bands}
     assert counted[0.86] == (3, 0, 0.0, 0.25)
