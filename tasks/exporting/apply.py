@@ -76,11 +76,6 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
         write_annotations(originals, ((step.split, step.id, step.name) for step in steps if step.split), draft)
 
 
-def left_to_move(steps: Iterable[Step], out: Place) -> list[Step]:
-    """Return the steps that no earlier call of `move` has done."""
-    return [step for step in steps if not at(out / step.name).exists() or (step.source and at(step.source).exists())]
-
-
 def move(steps: Iterable[Step], originals: Originals, out: Place) -> None:
     """Move files out of their folders.
 

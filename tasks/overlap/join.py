@@ -17,7 +17,7 @@ from tasks.overlap.images import Images, read_images
 from tasks.overlap.minhash import Bands, bands_for
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
-from tasks.overlap.proposals import CANDIDATES, affordable, cost_of
+from tasks.overlap.proposals import CANDIDATES, PAIR, affordable
 from tasks.records import Joined, Prints, SplitPair, Tile
 from tasks.records.spec import ComparingSpec
 from tasks.registration import agreement
@@ -27,7 +27,7 @@ from tasks.vocabulary import Method
 
 Slices = tuple[range, range]  # images of both sides of a tile
 
-VERSION = 15
+VERSION = 16
 SEEDED = 3  # version of the seed of hash positions, which changes with nothing but the data
 SLICE = 250_000  # glyphs of either side
 SEARCHED, AMONG = 25_000, 1_000_000  # searched photographs of a tile, and photographs to search among
@@ -99,7 +99,7 @@ class Join:
     def cost(self) -> float:
         """Expected nanoseconds of one core for comparing all pairs; 0 for few glyphs, whose cost is negligible."""
         if self.view.on_pixels:
-            return cost_of(self.pairs) + LAID_OVER * CANDIDATES * self.sides[self.searched].images
+            return PAIR * self.pairs + LAID_OVER * CANDIDATES * self.sides[self.searched].images
         if self.pairs <= ALWAYS_UP_TO:
             return 0.0
         first, second = (

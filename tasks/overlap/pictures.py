@@ -1,7 +1,6 @@
 """The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
 Bits show only the outline of some kinds, so in a small set other pairs are aligned, too, and count if near-identical.
-
 An image in a frame has other bits than the same one without, so bits inside bars propose candidates, too.
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not

@@ -19,19 +19,14 @@ from tasks.registration.forms import FORMS
 from tasks.threads import THREADS, several_threads
 
 CANDIDATES, FLOOR = 10, 0.50  # per image; lowest similarity of bits, except for the best candidate
-PAIR = 16.0  # nanoseconds of one core to compare a form of a row with a pattern, in sets of look-alikes
+PAIR = 16.0 * FORMS  # nanoseconds of one core to compare a row with a pattern, in sets of look-alikes
 SIGNED, AT_ONCE = 8192, 180_000  # rows of a thread, and patterns with keys in memory: 70 MB for 96 bands
 SORTED = 16  # bands with sorted keys in memory: 30 MB
 
 
-def cost_of(pairs: int) -> float:
-    """Return the nanoseconds of one core that comparing all pairs takes."""
-    return PAIR * FORMS * pairs
-
-
 def affordable(bands: Bands | None, pairs: int) -> Bands | None:
     """Return these bands, or None if comparing all of `pairs` pairs of photographs is affordable."""
-    return None if cost_of(pairs) <= AFFORDABLE else bands
+    return None if PAIR * pairs <= AFFORDABLE else bands
 
 
 def propose(

@@ -41,15 +41,16 @@ def near_identical(short_side: int | None) -> float:
 def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float | None:
     """Return the lowest agreement of duplicates in a set whatever else it has, or None if random pairs reach it.
 
-    If many `best` matches in train reach `near_identical`, they may be look-alikes. Then one of `size` others reaches
+    If many `best` matches in train reach `near_identical` and most random pairs are alike, one of `size` others reaches
     the result by chance with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
     """
     least = near_identical(short_side)
     if is_common(int((random >= least).sum()), len(random)):
         return None
-    if len(random := random[random > 0]) < FEW or not is_common(int((best >= least).sum()), len(best)):
+    certain, reach = random[random > 0], int((best >= least).sum())
+    if len(certain) < FEW or np.median(certain) < CROWDED or not is_common(reach, len(best)):
         return least
-    middle, high = np.quantile(fisher(random), [0.5, 0.9])
+    middle, high = np.quantile(fisher(certain), [0.5, 0.9])
     reached = np.tanh(middle + (high - middle) * ndtri(1 - BY_CHANCE / size) / ndtri(0.9))
     return max(least, float(np.ceil(reached * 10_000) / 10_000))
 

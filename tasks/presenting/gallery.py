@@ -153,19 +153,18 @@ def _thumbnails_of(run: Place) -> dict[str, _Embedded]:
 
 def laid_over(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
     """Return each duplicate aligned with the row at its place, in the row's shape; uint8 (height, width, 3)."""
-    starts = range(0, len(rows), AT_A_TIME)
-    return [one for at in starts for one in _laid(rows[at : at + AT_A_TIME], duplicates[at : at + AT_A_TIME])]
-
-
-def _laid(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
-    maps = register(_copies(rows), _copies(duplicates))
-    squares = np.stack([_resized(duplicate, SHOWN_SIDE, SHOWN_SIDE) for duplicate in duplicates])
-    channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
-    values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
-    values[~inside] = NOTHING_THERE
-    moved = np.rint(values).astype(np.uint8).reshape(len(rows), -1, SHOWN_SIDE, SHOWN_SIDE).transpose(0, 2, 3, 1)
-    pairs = zip(rows, np.ascontiguousarray(moved), strict=True)
-    return [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
+    found: list[Gray] = []
+    for start in range(0, len(rows), AT_A_TIME):
+        some, others = rows[start : start + AT_A_TIME], duplicates[start : start + AT_A_TIME]
+        maps = register(_copies(some), _copies(others))
+        squares = np.stack([_resized(other, SHOWN_SIDE, SHOWN_SIDE) for other in others])
+        channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
+        values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
+        values[~inside] = NOTHING_THERE
+        moved = np.rint(values).astype(np.uint8).reshape(len(some), -1, SHOWN_SIDE, SHOWN_SIDE).transpose(0, 2, 3, 1)
+        pairs = zip(some, np.ascontiguousarray(moved), strict=True)
+        found += [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
+    return found
 
 
 def map_over(row: Gray, duplicate: Gray) -> list[float]:

@@ -23,7 +23,7 @@ WIDEST = 24  # pixels of a bar on a side of 64
 SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at least, and from end to end; tips have less
 AT_ONCE = 1024  # copies to measure at a time
 SMOOTH = 0.02  # share of a photograph with texture below which changed copies of it may be missed
-FRAMED = 0.96  # largest share of width or height inside bars of a framed copy: narrower bars change little
+FRAMED = 0.97  # largest share of width or height inside bars of a framed copy: narrower bars change little
 
 
 def other_forms(copies: Gray, framed: Mask) -> list[Bits]:
@@ -41,7 +41,8 @@ def trimmed_form(copies: Gray, framed: Mask) -> Bits:
     bits = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
     if framed.any():
         window = windows(copies[framed])
-        bits[framed] = comparable_bits(_seen(copies[framed].astype(np.float32), window[:, :2], window[:, 2:]))
+        inside = _filled_up(copies[framed], window).astype(np.float32)
+        bits[framed] = comparable_bits(_seen(inside, window[:, :2], window[:, 2:]))
     return bits
 
 
@@ -64,7 +65,7 @@ def windows(copies: Gray) -> Floats:
         differs = (np.abs(inside - level[some, number, None]) > PLAIN_WITHIN) & within
         reach = side - differs.argmax(axis=1) - differs[:, ::-1].argmax(axis=1)
         straight = (differs.sum(axis=1) >= SHARE * within.sum(axis=1)) & (reach >= REACH * within.sum(axis=1))
-        bars[some[straight], number] = ends[some[straight], number] + 1  # without that line
+        bars[some[straight], number] = ends[some[straight], number]
     left, right, top, bottom = bars.T
     return np.stack([side - left - right, side - top - bottom, left - right, top - bottom], axis=1) / side
 
@@ -85,8 +86,16 @@ def seen_through(copies: Gray, window: Floats) -> Gray:
     """Return copies seen through windows, float64 (n, 4), in full size."""
     maps = np.zeros((len(copies), 2, 3), np.float32)
     maps[:, [0, 1], [0, 1]], maps[:, :, 2] = window[:, :2], window[:, 2:]
-    gray = copies.astype(np.float32)
+    gray = _filled_up(copies, window).astype(np.float32)
     return np.rint(overlay(gray, gray, maps, smooth=False).second).astype(np.uint8)
+
+
+def _filled_up(copies: Gray, window: Floats) -> Gray:
+    """Return copies whose bars, and the line next to each, which may be half bar, repeat the line inside."""
+    side, images = copies.shape[1], np.arange(len(copies))[:, None, None]
+    low, high = (np.rint((1 - window[:, :2] + sign * window[:, 2:]) * side / 2)[:, :, None] for sign in (1, -1))
+    at = np.clip(np.arange(side), low + (low > 0), side - 1 - high - (high > 0)).astype(np.int64)  # columns, then rows
+    return copies[images, at[:, 1, :, None], at[:, 0, None, :]]
 
 
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:

@@ -138,6 +138,18 @@ def test_the_line_beside_a_frame_hides_no_plot(tmp_path: Path) -> None:
         assert agreements(framed.take((np.arange(12) + 1) % 12), originals).max() < LOWEST
 
 
+@pytest.mark.parametrize("margin", [0.34, 0.37])
+def test_a_wide_frame_leaves_the_whole_of_a_small_picture(margin: float, tmp_path: Path) -> None:
+    """One line of the small copy is a large part of what is inside, so the line next to the frame is not cut off."""
+    framed = []
+    for number, each in enumerate(SCENES[:12]):
+        canvas, side = Image.new("RGB", (320, 320), (number % 3 * 100,) * 3), round(320 * (1 - 2 * margin))
+        canvas.paste(each.resize((side, side)), ((320 - side) // 2,) * 2)
+        framed.append(canvas)
+    found = agreements(copies_of(tmp_path / "framed", framed), copies_of(tmp_path / "whole", SCENES[:12]))
+    assert np.sort(found)[1] > 0.96, "of one, the frame has the gray of the picture next to it"
+
+
 def test_what_is_inside_bars_needs_texture_too(tmp_path: Path) -> None:
     """The edges of bars are the only structure of a blank sheet with a dark edge, so it resembles all in bars."""
     sheets = [Image.new("RGB", (320, 320), (level,) * 3) for level in range(120, 240, 15)]

@@ -136,6 +136,8 @@ def test_near_identity_is_rarely_chance_however_alike_the_images_are() -> None:
     copied = np.append(similar(0.4, 475), np.full(25, 0.97))
     assert near_identity(copied, near, size, 400) == 0.99, "copies among random pairs change nothing"
     assert near_identity(similar(2.1, 500), np.full(500, 0.98), size, 400) == 0.99, "no image of train has one"
+    some = np.append(similar(0.4, 400), similar(2.1, 100))
+    assert near_identity(some, near, size, 400) == 0.99, "most of the images are not alike"
     of_more = [near_identity(similar(2.1, 500), near, count, 400) or 1.0 for count in (size, 100 * size)]
     assert of_more[0] < of_more[1] < 1
     assert near_identity(np.full(500, 0.995), near, size, 400) is None
