@@ -33,14 +33,14 @@ THIRD, HALF = (10, 8, 80, 60), (38, 29, 120, 90)  # crops, by their share of the
 def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Build splits, and an embedding of each image by its scene, as a good model would give.
 
-    In test, third.png and half.png are crops of train's scenes 3 and 17, copy.jpg is scene 5 at another quality. The
+    In test, third.png and half.jpg are crops of train's scenes 3 and 17, copy.jpg is scene 5 at another quality. The
     others are new.
     """
     folder = tmp_path_factory.mktemp("subjects")
     train = {f"train/{n}.png": (n, saved(picture(n), "PNG")) for n in range(TRAIN)}
     test = {f"test/{n}.png": (n, saved(picture(n), "PNG")) for n in range(100, 100 + TEST)}
     test["test/third.png"] = 3, saved(picture(3).crop(THIRD), "PNG")
-    test["test/half.png"] = 17, saved(picture(17).crop(HALF), "PNG")
+    test["test/half.jpg"] = 17, saved(picture(17).crop(HALF), "JPEG", quality=10)  # less than near-identical
     test["test/copy.jpg"] = 5, saved(picture(5), "JPEG", quality=70)
     root = write_folder(folder / "data", {name: data for name, (_, data) in (train | test).items()})
     rng = np.random.default_rng(0)
