@@ -96,7 +96,7 @@ def apply(
         print(f"files are taken from {source}", file=sys.stderr)
     every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     steps = list(every)
-    if move:  # without those that an earlier call has moved
+    if move:  # an earlier call may have moved some
         steps = [one for one in every if not at(out / one.name).exists() or (one.source and at(one.source).exists())]
     before = f"; {len(every) - len(steps):,} had been moved before" if len(steps) < len(every) else ""
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:

@@ -29,7 +29,7 @@ STEEPEST = 0.95  # maximum of r
 FIRST, LAST = round(100 * LOWEST), 99  # percent: range of the threshold of a set
 NEAR_IDENTICAL = 0.99  # agreement
 SMALL, OF_SMALL = 48, 0.995  # short side in pixels of the smallest normal image, and the agreement for smaller ones
-BY_CHANCE = 0.01  # probability that an image without a copy is taken as nearly identical to another
+BY_CHANCE = 0.01  # probability that an image without a copy is nearly identical to another one
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 
 
@@ -41,8 +41,8 @@ def near_identical(short_side: int | None) -> float:
 def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float | None:
     """Return the lowest agreement of duplicates in a set whatever else it has, or None if random pairs reach it.
 
-    If many `best` matches in train reach `near_identical` and most random pairs are alike, one of `size` others reaches
-    the result by chance with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
+    It is higher if many `best` matches in train reach `near_identical` and most random pairs are similar: then one of
+    `size` look-alikes reaches it with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
     """
     least = near_identical(short_side)
     if is_common(int((random >= least).sum()), len(random)):

@@ -42,7 +42,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
             shape = row.keys()
             check(place, [str(name) for name in row], [])
             found = {what: find(what, map(str, row), columns, str(place)) for what in USES}
-        values = (row.get(found[what] or "") for what in USES)
+        values = (name and row[name] for name in map(found.get, USES))
         path, label, split, group = (None if value in (None, "") else str(value) for value in values)
         where = f"row {number:,} of {place}"
         if path is None:

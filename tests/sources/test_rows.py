@@ -261,6 +261,14 @@ def test_a_row_whose_name_is_not_text_is_refused(tmp_path: Path, line: str) -> N
         opened(tmp_path / "a.jsonl")
 
 
+def test_a_column_without_a_name_is_not_the_column_of_a_missing_use(tmp_path: Path) -> None:
+    """Pandas writes the numbers of the rows into such a column."""
+    (tmp_path / "a.csv").write_text(",path,label\n0,one.png,cat\n1,two.png,\n")
+    rows = opened(tmp_path / "a.csv")
+    assert rows.names == ["cat/one.png", "(none)/two.png"]
+    assert set(rows.groups or [None]) == {None}
+
+
 def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"secret")
     folder = tmp_path / "in"
