@@ -18,7 +18,7 @@
 #endif
 #define PART static inline
 
-int32_t NAME(kernel_version)(void) { return 10; }
+int32_t NAME(kernel_version)(void) { return 11; }
 
 enum { LANES = 8, SIDE = 64, PIXELS = SIDE * SIDE, SMALL = 16, MARGIN = 16 };
 
@@ -111,7 +111,7 @@ PART void take_slopes(const float *image, int side, slopes *of) {
         vec off = load(image + at) - mean;
         squares += off * off;
     }
-    float deviation = (float)sqrt(total(squares) / pixels) + 1, per = side / 4.0f;
+    float deviation = (float)sqrt(total(squares) / pixels) + 0.1f, per = side / 4.0f;
     for (int at = 0; at < pixels; at += LANES) store(of->values + at, (load(image + at) - mean) / deviation);
     for (int row = 0; row < side; row++) {
         const float *here = of->values + row * side;
@@ -145,7 +145,7 @@ PART void sum_step(const slopes *of, const float *values, const float *inside, i
         vec off = load(values + at) - mean;
         squares += load(inside + at) * off * off;
     }
-    vec scale = all(1 / ((float)sqrt(total(squares) / weight) + 0.5f));
+    vec scale = all(1 / ((float)sqrt(total(squares) / weight) + 0.05f));
 
     /* Products of the slopes to the right and down: right right, right down, down down. */
     moments slope[3] = {}, with_value[2] = {}, with_one[2] = {}, with_error[2] = {};
@@ -440,14 +440,14 @@ void NAME(agreement)(const float *first, const float *second, const uint8_t *ins
             count += w, squares_a += w * a * a, squares_b += w * b * b;
         }
         double n = total(count) + 1e-6;
-        vec root_a = all((float)sqrt(total(squares_a) / n) + 0.2f);
-        vec root_b = all((float)sqrt(total(squares_b) / n) + 0.2f);
+        vec root_a = all((float)sqrt(total(squares_a) / n) + 0.02f);
+        vec root_b = all((float)sqrt(total(squares_b) / n) + 0.02f);
         vec sum = all(0), least = all(0);
         for (int at = side; at < pixels - side; at += LANES) {
             gradients(one + MARGIN, side, at, &right_a, &down_a, &a);
             gradients(two + MARGIN, side, at, &right_b, &down_b, &b);
             vec of_a = a / root_a, of_b = b / root_b, smaller = load(weight + at) * where(of_a < of_b, of_a, of_b);
-            sum += smaller * ((right_a * right_b + down_a * down_b) / (a * b + 0.1f)), least += smaller;
+            sum += smaller * ((right_a * right_b + down_a * down_b) / (a * b + 0.001f)), least += smaller;
         }
         *agreed++ = (float)(total(sum) / (total(least) + 1e-6));
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 10  # of the functions and their results; libraries of other versions are ignored
+VERSION = 11  # of the functions and their results; libraries of other versions are ignored
 SIDES = (16, 64)  # of the images to align
 NUMPY = "numpy"
 

@@ -9,7 +9,7 @@ from tasks.kernel import SIDES, compiled
 from tasks.registration.sharpness import half_filter, smoothed
 from tasks.registration.warp import contiguous, warped
 
-VERSION = 12  # of the measure; other versions may give other agreements
+VERSION = 13  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
@@ -61,11 +61,11 @@ def agreement(pairs: Overlaid) -> Pixels:
     norm_a, norm_b = (np.sqrt(right * right + down * down) for right, down in ((right_a, down_a), (right_b, down_b)))
     pixels = weight.sum(axis=(1, 2)) + np.float32(1e-6)
     root_a, root_b = (
-        (np.sqrt((weight * norm * norm).sum(axis=(1, 2)) / pixels) + np.float32(0.2))[:, None, None]
+        (np.sqrt((weight * norm * norm).sum(axis=(1, 2)) / pixels) + np.float32(0.02))[:, None, None]
         for norm in (norm_a, norm_b)
     )
     least = weight * np.minimum(norm_a / root_a, norm_b / root_b)
-    cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.1))
+    cosine = (right_a * right_b + down_a * down_b) / (norm_a * norm_b + np.float32(0.001))
     return (least * cosine).sum(axis=(1, 2)) / (least.sum(axis=(1, 2)) + np.float32(1e-6))
 
 

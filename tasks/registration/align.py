@@ -156,7 +156,7 @@ def _slopes(pictures: Pixels) -> Pixels:
     """
     n, side, _ = pictures.shape
     mean = pictures.mean(axis=(1, 2), keepdims=True)
-    deviation = pictures.std(axis=(1, 2), keepdims=True) + np.float32(1)
+    deviation = pictures.std(axis=(1, 2), keepdims=True) + np.float32(0.1)
     slopes: Pixels = np.empty((n, PARAMETERS, side, side), np.float32)
     slopes[:, TARGET] = (pictures - mean) / deviation
     slopes[:, 7] = 1
@@ -173,7 +173,7 @@ def _standardized(values: Pixels, weight: Pixels) -> Pixels:
     """Return standardized values, by weighted mean and deviation; the input is overwritten."""
     total = weight.sum(axis=1) + np.float32(1e-6)
     values -= (np.vecdot(weight, values) / total)[:, None]
-    values /= (np.sqrt(np.vecdot(weight * values, values) / total) + np.float32(0.5))[:, None]
+    values /= (np.sqrt(np.vecdot(weight * values, values) / total) + np.float32(0.05))[:, None]
     return values
 
 

@@ -75,6 +75,14 @@ def test_pairs_of_one_picture_agree_alike_behind_each_other_and_apart(pairs: tup
         np.testing.assert_allclose(apart, agreements(first, second)[order], atol=1e-4)
 
 
+def test_faint_copies_agree_as_others_do_but_are_not_certain(tmp_path: Path) -> None:
+    """Their gray levels deviate by 3; constants next to gradients held such pairs at 0.9."""
+    faint = [(100 + (gray(*at).astype(np.float32) - 128) / 16).astype(np.uint8) for at in ((20, 20), (35, 10))]
+    first, second = (copies_of(each, tmp_path / str(side)) for side, each in enumerate(faint))
+    assert agreements(first, second).max() < -0.99
+    assert np.abs(agreements(first, second.take(np.roll(np.arange(10), 1)))).max() < LOWEST
+
+
 def test_the_first_of_a_pair_is_looked_at_in_a_mirror(tmp_path: Path) -> None:
     pictures = gray(20, 20)
     first, second = copies_of(pictures[:, :, ::-1].copy(), tmp_path / "first"), copies_of(pictures, tmp_path / "second")
