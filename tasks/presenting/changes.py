@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
-from tasks.presenting.words import NOTHING, Numbers, answer
+from tasks.presenting.words import NOTHING, Numbers, answer, sentences
 from tasks.records import REASONS, Report
-from tasks.records.rows import Gate
 from tasks.storage import Place, tables
 from tasks.storage.actions import read_actions
 from tasks.vocabulary import SPLITS
@@ -35,10 +34,9 @@ def changes(one: Report, other: Report) -> list[dict[str, str]]:
 
 def what_changed(before: Report | None, after: Report) -> str:
     """Return the answer of a run, its gates, and what changed since an earlier run of the same sources, as Markdown."""
-    numbers = Numbers(after)
-    names = ", ".join(entry.name for entry in after.inputs)
+    numbers, names = Numbers(after), ", ".join(entry.name for entry in after.inputs)
     parts = [f"## cleansplit: {cell(names)}", html.escape(answer(numbers), quote=False)]
-    parts += ["\n".join(_gate(gate, numbers) for gate in after.gates)] if after.gates else []
+    parts += ["\n".join(sentences(numbers, "gates"))] if after.gates else []
     if before is None:
         parts.append("No earlier run of these sources was found to compare with.")
     elif found := changes(before, after):
@@ -91,13 +89,6 @@ def annotations(problems: Sequence[Problem]) -> Iterator[str]:
         for problem in [each for each in problems if each.fails is fails][:ANNOTATED]:
             path = _escaped(problem.path).replace(":", "%3A").replace(",", "%2C")
             yield f"::{level} file={path},title=cleansplit::{_escaped(problem.sentence)}"
-
-
-def _gate(gate: Gate, numbers: Numbers) -> str:
-    value, limit = numbers(gate, "value"), numbers(gate, "limit")
-    if gate.name.startswith("max_"):  # a share
-        value, limit = "not measured" if gate.value is None else f"{100 * gate.value:.2f} %", f"{100 * gate.limit:g} %"
-    return f"- {gate.name}: {'passed' if gate.passed else '**failed**'}, value {value}, limit {limit}"
 
 
 def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:

@@ -19,18 +19,17 @@ from tasks.records.rows import Form, form_of
 from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 
-TOO_SMALL = 0.005  # points that two digits would round to 0
 NOTHING = "-"
 FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
-    "share": lambda value: f"{100 * value:.1f} %",
+    "share": lambda value: percent(value),
     "accuracy": lambda value: f"{100 * value:.1f}",
     "points": lambda value: _points(value),
     "size": lambda value: f"{value:.1f}",
     "similarity": lambda value: f"{value:.3f}".removesuffix("0"),
     "probability": lambda value: f"{value:.4f}",
     "moment": lambda value: f"{value:.4f}",
-    "limit": lambda value: f"{value:,}" if isinstance(value, int) else f"{value:.4f}",
+    "limit": lambda value: f"{value:,}" if isinstance(value, int) else percent(value, 2),
 }
 ENVIRONMENTS = {  # for text and HTML
     html: Environment(
@@ -69,11 +68,22 @@ def text_of(value: Any, form: Form) -> str:
     return NOTHING if value is None else FORMS[form](value)
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share in percent; only none and all are 0 and 100.
+
+    >>> percent(0.5), percent(0.00001), percent(0.00001, 2), percent(0.9999), percent(1.0)
+    ('50.0 %', '<0.1 %', '<0.01 %', '>99.9 %', '100.0 %')
+    """
+    shown, least = f"{100 * share:.{digits}f}", 10**-digits
+    if 0 < share < 1 and float(shown) in (0, 100):
+        return f">{100 - least:g} %" if float(shown) else f"<{least:g} %"
+    return f"{shown} %"
+
+
 def _points(value: float) -> str:
     """Return points with their sign, distinguishing small values from 0."""
-    if 0 < abs(value) < TOO_SMALL:
-        return f"{'-' if value < 0 else '+'}<0.01"
-    return f"{value:+.2f}" if value else "0"
+    shown = f"{value:+.2f}"
+    return (shown if float(shown) else f"{shown[0]}<0.01") if value else "0"
 
 
 class Numbers:
@@ -105,10 +115,8 @@ class Numbers:
 
     def _write(self, place: str, form: Form, value: Any) -> str:
         text = text_of(value, form)
-        if not self.html:
-            return text
         html = Markup('<data data-key="{}" data-form="{}" value="{}">{}</data>')
-        return html.format(place, form, "" if value is None else repr(value), text)
+        return html.format(place, form, "" if value is None else repr(value), text) if self.html else text
 
     def _place(self, row: Any, name: str) -> str:
         return f"{self._places[id(row)]}.{name}"

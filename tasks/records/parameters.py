@@ -42,7 +42,7 @@ DESCRIPTIONS = {
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
     "follow_links": "Follow symbolic links that lead out of a folder of images, too, to files below this folder.",
-    "train": "Rows of train, a multiple of the number of classes. If unset, all there are, up to 20,000 per class.",
+    "train": "Rows of train; `run` needs a multiple of the number of classes. If unset, all, up to 20,000 per class.",
     "validation": "Rows of validation; may be 0.",
     "test": "Rows of test.",
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
@@ -59,7 +59,7 @@ DESCRIPTIONS = {
     # What counts as a duplicate, and what happens to it.
     "view": "How images are compared: ink for glyphs, photo for photographs; auto inspects a sample and says which.",
     "also": "Transformed photographs to search for as well, with their own count: mirrored.",
-    "threshold": "Lowest similarity at which a row is removed, a whole percent. If unset, 0.95 for ink; for photo a "
+    "threshold": "Lowest similarity of images to remove, with two decimals. If unset, 0.95 for ink; for photo a "
     "threshold that the images determine.",
     "floor": "Lowest similarity of pairs to search for and report. If unset, 0.90 for ink, 0.86 for photo.",
     "recall": "Minimum probability that MinHash finds a pair at the floor. If unset, 0.99 for ink; for photo 0.93 that "
@@ -71,7 +71,7 @@ DESCRIPTIONS = {
     "max_shared_groups": "Gate: largest share of rows that may share a group of --group-by with an earlier split.",
     "undecided": "What a gate does if only undecided rows exceed its limit, which may be duplicates or look-alikes: "
     "fail with exit code 5, or pass.",
-    "max_quarantine": "Gate: largest share of a class that may be unreadable.",
+    "max_quarantine": "Gate: largest share of a class, and of a whole source, that may be refused.",
     "max_ignored": "Gate: largest share of members that may be ignored because of their file extension.",
     "min_rows": "Gate: minimum number of test rows after sanitizing.",
     "max_duplicates": "Gate: largest share of images that may be duplicates. Above it the run fails after its report.",
@@ -83,8 +83,8 @@ DESCRIPTIONS = {
     "keep": "Which image of a group of duplicates stays: the largest, among equals the one with the most "
     "bytes; or the first by its name, which also decides between equals.",
     "CleanSpec.keep": "Number of runs to keep; the newest is always among them.",
-    "chains": "How to treat a chain, a group in which several images stay, since not all are duplicates of one: "
-    "keep it as one group, or cut it into groups with one image that stays in each.",
+    "chains": "What to do with a chain, where A is a duplicate of B, and B of C, but A not of C: keep one group, in "
+    "which several images stay, or cut it into groups with one image that stays in each.",
     # Training.
     "models": "Models to train: softmax, sgd, 1nn, mlp.",
     "sizes": "Training sizes in rows, or all.",
@@ -103,7 +103,7 @@ DESCRIPTIONS = {
     "for large sets. dask runs all of them on a Dask cluster.",
     "cluster": "Address of the scheduler of a Dask cluster for all tasks, such as tcp://host:8786. If unset, the value "
     "of CLEANSPLIT_CLUSTER; without either, runner dask starts a cluster on this machine.",
-    "fresh": "Compute everything again instead of reusing results of earlier runs.",
+    "fresh": "First delete all intermediate results in the workspace. apply then needs other runs again.",
 }
 
 # For commands without a spec.

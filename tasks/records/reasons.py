@@ -45,6 +45,7 @@ REMEDIES = {  # for reasons that have one
     "encrypted_member": "unpack the archive with its password",
     "link_member": "`--follow-links FOLDER` reads files that links lead to below a folder",
     "missing_file": "check the paths",
+    "no_class": "move each into the folder of its class",
     "dicom_compression": "decompress them, such as with `gdcmconv --raw`",
     "needs_dicom": "run `pip install 'cleansplit[dicom]'`",
     "needs_heic": "run `pip install 'cleansplit[heic]'`",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from shlex import join, quote
 
 from tasks.errors import GateError, UndecidedError
-from tasks.presenting.words import Numbers, folder_for, sentences
+from tasks.presenting.words import Numbers, folder_for, percent, sentences
 from tasks.records import Report
 from tasks.records.inputs import ClassMembers
 from tasks.records.reasons import REASONS, REMEDIES
@@ -18,7 +18,6 @@ from tasks.storage.workspace import run_at
 from tasks.vocabulary import SET, Role
 
 OF_ROWS = ("max_duplicates", "max_overlap", "max_shared_groups")
-LABELLED = "(labelled)"  # all classes of a source that are sets of labels
 Counted = PairOverlap | SplitGroups | SharedRows
 
 
@@ -48,19 +47,18 @@ def enforce_gates(report: Report) -> None:
 def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMembers]) -> GateError | None:
     """Return the error about a batch with too many files that are not read, or too many images that are not new."""
     images, undecided = sum(arrived.rows.values()), arrived.rows.get("undecided", 0)
-    _, worst, quarantined, of_class = _largest_quarantine(members)
+    _, worst, refused, read = _largest_quarantine(members)
     ignored = arrived.ignored / sum(row.members for row in members)
-    every = {"max_quarantine": (f"images of {worst}", quarantined / of_class), "max_ignored": ("files", ignored)}
+    every = {"max_quarantine": (f"images of {worst or 'the batch'}", refused / read), "max_ignored": ("files", ignored)}
     for name, (what, share) in every.items():
         if (most := spec.settings()[name]) is not None and share > most:
             flag, lists = f"--{name.replace('_', '-')}", "quarantine.parquet"
-            more = f"{100 * share:.2f} % of the {what} count for {flag}, which allows {100 * most:g} %"
+            more = f"{percent(share, 2)} of the {what} count for {flag}, which allows {100 * most:g} %"
             accept = f"{flag} {math.ceil(100 * share) / 100:g}"
             if spec.whole:  # also by `reference add`, which has no gates
-                lists = f"`cleansplit dedupe {join(spec.arguments('source', 'workspace'))}`"
-                accept = (
-                    f"cleansplit arrivals {join(spec.arguments('source', 'against', 'whole', 'workspace'))} {accept}"
-                )
+                given = spec.arguments
+                lists = f"`cleansplit dedupe {join(given('source', 'workspace'))}`"
+                accept = f"cleansplit arrivals {join(given('source', 'against', 'whole', 'workspace'))} {accept}"
             return GateError(f"{arrived.in_short}; {more}; {lists} names each, and `{accept}` accepts them.")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
@@ -119,16 +117,17 @@ def _sentence(gate: Gate, report: Report) -> str:
     flag = f"--{gate.name.replace('_', '-')}"
     if gate.name in OF_ROWS:
         return _sentence_of_rows(gate, report, flag)
-    value, more = 100 * (gate.value or 0), f"more than the {100 * gate.limit:g} % allowed by {flag}"
-    accept = f"`{flag} {math.ceil(value) / 100:g}` accepts this share."
+    value, more = percent(gate.value or 0, 2), f"more than the {100 * gate.limit:g} % allowed by {flag}"
+    accept = f"`{flag} {math.ceil(100 * (gate.value or 0)) / 100:g}` accepts this share."
     if gate.name == "max_quarantine":
         role, name, quarantined, members = _largest_quarantine(report.conservation)
-        counts, reasons = f"{quarantined:,} of {members:,} images of {role} {name}", _reasons(role, name, report)
-        return f"Quarantined: {counts} ({value:.2f} %), {more}: {reasons}. quarantine.parquet names each; {accept}"
+        counts = f"{quarantined:,} of {members:,} images of {f'{role} {name}'.rstrip()}"
+        reasons = _reasons(role, name, report)
+        return f"Quarantined: {counts} ({value}), {more}: {reasons}. quarantine.parquet names each; {accept}"
     if gate.name == "max_ignored":
         kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
         count = sum(kind.count for kind in report.ignored)
-        return f"Files ignored for the ending of their names: {count:,} ({value:.2f} %: {kinds}), {more}; {accept}"
+        return f"Files ignored for the ending of their names: {count:,} ({value}: {kinds}), {more}; {accept}"
     if gate.name == "recall":
         recall = f"at most {gate.value:.4f} of the near-duplicates, not {gate.limit:.4f}"
         return f"The search found {recall}; `--exhaustive` compares all pairs."
@@ -139,9 +138,9 @@ def _sentence(gate: Gate, report: Report) -> str:
 
 
 def _reasons(role: Role, name: str, report: Report) -> str:
-    """Return the three most frequent reasons of a quarantined class, with counts and remedies."""
+    """Return the three most frequent reasons of a quarantined class, or of all, with counts and remedies."""
     own = [("role", "=", role), ("outcome", "=", "quarantined")]
-    if name != LABELLED:
+    if name:
         own.append(("class_name", "=", name))
     refused = tables.read(run_at(report.run) / "quarantine.parquet", ["reason"], filters=own)["reason"].to_pylist()
     return ", ".join(
@@ -166,7 +165,7 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
         whose, what = f"{worst.rows_of} {images}", f"{'shares' if one else 'share'} a group with {worst.found_in}"
     else:
         whose, what = f"{worst.rows_of} {images}", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
-    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({100 * _share(worst):.2f} %) {what}"
+    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({percent(_share(worst), 2)}) {what}"
     limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(report.where)
     decide = f"`cleansplit review {run}` decides them, and "
     then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
@@ -186,13 +185,13 @@ def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
 def _largest_quarantine(rows: Iterable[ClassMembers]) -> tuple[Role, str, int, int]:
     """Return the class with the largest quarantined share, by role and name, with its quarantined and all images.
 
-    Sets of labels count as one class, because most are rare; members outside the classes have no gate.
+    A whole source is a class without a name: it also has images outside the class folders, and (rare) sets of labels.
     """
     quarantined, members = Counter[tuple[Role, str]](), Counter[tuple[Role, str]]()
     for row in rows:
-        if row.class_name is not None and (images := row.accepted + row.quarantined):
-            own = row.role, LABELLED if row.class_name.startswith(SET) else row.class_name
-            quarantined[own] += row.quarantined
-            members[own] += images
+        for name in dict.fromkeys((row.class_name or "", "")):
+            if (images := row.accepted + row.quarantined) and not name.startswith(SET):
+                quarantined[row.role, name] += row.quarantined
+                members[row.role, name] += images
     worst = max(members, key=lambda own: quarantined[own] / members[own])
     return *worst, quarantined[worst], members[worst]

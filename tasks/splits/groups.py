@@ -79,7 +79,7 @@ def sizes_of_splits(spec: DrawSpec, rows: int) -> list[int]:
     if None in asked:
         sizes[asked.index(None)] += rows - sum(sizes)
     if any(size != 0 and not found for size, found in zip(asked, sizes, strict=True)):
-        raise UsageError(f"{counted(rows, 'image')} cannot fill these splits; name another source, or other sizes.")
+        raise UsageError(f"{counted(rows, 'image')} cannot fill these splits; name another source, or give sizes.")
     return sizes
 
 

@@ -57,7 +57,7 @@ def test_the_action_fails_with_the_gate_and_says_what_changed(server: dict[str, 
     code, annotated = run()
     assert code == 4
     said = summary.read_text()
-    assert "- max_overlap: **failed**, value 9.09 %, limit 5 %" in said
+    assert "- max_overlap: **failed**, value 9.09 %, limit 5.00 %" in said
     assert "| overlap | test in train, exact | 0 | 1 |" in said
     assert "| our data/test/a/leak, 50%.png | identical to our data/train/b/1.png |" in said
     assert "| our data/test/a/::error::empty.png | quarantined: no bytes |" in said

@@ -61,9 +61,7 @@ def test_a_rare_set_of_labels_with_a_damaged_image_fails_no_gate(prefect_server:
     (path / "images/all/rare.jpg").write_bytes(b"")
     assert dedupe(str(path), workspace=tmp_path / "w").gates[0].value == 1 / 110
     (path / "images/all/000.jpg").write_bytes(b"")
-    with pytest.raises(
-        GateError, match=r"^Quarantined: 2 of 110 images of source \(labelled\) \(1.82 %\), .*: no bytes \(2\)"
-    ):
+    with pytest.raises(GateError, match=r"^Quarantined: 2 of 110 images of source \(1.82 %\), .*: no bytes \(2\)"):
         dedupe(str(path), workspace=tmp_path / "w")
 
 
@@ -81,6 +79,19 @@ def splits_of(folder: Path, **rows: list[int]) -> str:
     own = glyphs(60, seed=8)
     files = {f"{split}/{'ab'[n % 2]}/{n}.png": png(own[n]) for split, some in rows.items() for n in some}
     return str(write_folder(folder, files))
+
+
+def test_images_beside_the_class_folders_are_told_and_fail_the_gate(prefect_server: None, tmp_path: Path) -> None:
+    """They may be copies of train, but are not compared."""
+    own = glyphs(40, seed=8)
+    files = {f"train/{'ab'[n % 2]}/{n}.png": png(own[n]) for n in range(30)}
+    files |= {f"test/a/{n}.png": png(own[n]) for n in range(30, 40)} | {f"test/{n}.png": png(own[n]) for n in range(6)}
+    root = str(write_folder(tmp_path / "data", files))
+    said = r"^Quarantined: 6 of 16 images of test \(37\.50 %\), .*: an image outside the class folders \(6; move each"
+    with pytest.raises(GateError, match=said) as caught:
+        audit(root=root, workspace=tmp_path / "w", max_overlap=0)
+    assert "6 files were refused, so they are not compared" in answer(Numbers(caught.value.report))
+    assert audit(root=root, workspace=tmp_path / "w", max_quarantine=0.38).rows.test == 10
 
 
 def test_without_a_test_split_answer_and_gate_speak_of_validation(prefect_server: None, tmp_path: Path) -> None:
