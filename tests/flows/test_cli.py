@@ -473,7 +473,7 @@ def test_prefects_own_reports_stay_off_the_console(home: Path) -> None:
 def test_help_describes_every_parameter() -> None:
     done = here("run", "--help")
     assert done.returncode == 0
-    assert "Lowest similarity at which a row is removed" in " ".join(done.stdout.replace("│", " ").split())
+    assert "Lowest similarity of images to remove" in " ".join(done.stdout.replace("│", " ").split())
 
 
 def test_code_in_help_has_no_background() -> None:

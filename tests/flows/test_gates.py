@@ -90,7 +90,10 @@ def test_images_beside_the_class_folders_are_told_and_fail_the_gate(prefect_serv
     said = r"^Quarantined: 6 of 16 images of test \(37\.50 %\), .*: an image outside the class folders \(6; move each"
     with pytest.raises(GateError, match=said) as caught:
         audit(root=root, workspace=tmp_path / "w", max_overlap=0)
-    assert "6 files were refused, so they are not compared" in answer(Numbers(caught.value.report))
+    numbers = Numbers(caught.value.report)
+    assert "6 files were refused, so they are not compared" in answer(numbers)
+    assert sentences(numbers, "outcome") == ["undecided"]
+    assert "Look at the refused files, which may be copies" in sentences(numbers, "next_steps")[-1]
     assert audit(root=root, workspace=tmp_path / "w", max_quarantine=0.38).rows.test == 10
 
 
