@@ -34,7 +34,7 @@ DICOM_GROUPS = {"dicom:PatientID": "patient", "dicom:SeriesInstanceUID": "series
 SET = "{"  # first character of a class that is a set of labels, such as {cat, dog}, and not a folder
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "dev": "validation", "test": "test", "testing": "test", "eval": "test", "evaluation": "test", "holdout": "test",
+    "dev": "validation", "test": "test", "testing": "test",
 }  # fmt: skip
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 EVALUATED: tuple[SplitName, ...] = ("test", "validation")

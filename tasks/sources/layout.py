@@ -24,12 +24,13 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
 
     >>> split_folders({"data/train/a", "data/train/b", "data/val/a"})
     {'train': 'data/train', 'validation': 'data/val'}
-    >>> split_folders({"vehicles/train", "vehicles/bus"})
-    {}
+    >>> split_folders({"vehicles/train", "vehicles/bus"}), split_folders({"eval/a", "train/a"})
+    ({}, {'train': 'train', 'test': 'eval'})
     """
+    known = SPLIT_FOLDERS | dict.fromkeys(("eval", "evaluation", "holdout"), "test")  # elsewhere they may be a purpose
     root = common_root(folders)
     names = sorted({folder[len(root) :].strip("/").partition("/")[0] for folder in folders})
-    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
+    found = {known[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in known}
     whole = len(found) == len(names) > 1 and "train" in found
     return {split: found[split] for split in SPLITS if split in found} if whole else {}
 

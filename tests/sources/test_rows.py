@@ -146,7 +146,7 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
         ("path,label\n../x.png,a\n", "leads out of its folder"),
         ("path\n/etc/passwd\n", "leads out of its folder"),
         ("picture\nx.png\n", "has no path"),
-        ("path,split\nx.png,query\n", "use train"),
+        ("path,split\nx.png,holdout\n", "use train"),
         ('path,label\n"x.png,a\n', "not a readable manifest"),
     ],
 )
