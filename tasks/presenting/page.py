@@ -118,12 +118,13 @@ def _policy(style: str, script: str) -> str:
 
 
 def _saved_lists(run: Place) -> list[dict[str, str]]:
-    """Return the ``name``, ``title`` and ``uri`` of each list: of files to remove, and of all that do not just stay."""
+    """Return the ``name``, ``title`` and ``uri`` of each list: of files to keep or to remove, and of all that do not just stay."""
     texts = {}
-    for name, pattern in (("remove.txt", "remove.txt"), ("remove-{}", "remove/*")):
+    for name, pattern in (("{}", "keep.txt"), ("{}", "remove.txt"), ("remove-{}", "remove/*")):
         for place in at(run).matching(pattern):
             if at(place).size() <= SAVED:
-                texts[name.format(place.last)] = "files to remove", at(place).read_text()
+                title = "files to keep" if pattern == "keep.txt" else "files to remove"
+                texts[name.format(place.last)] = title, at(place).read_text()
     if at(run / "actions.csv").is_file():
         texts["actions.csv"] = "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
     begins = "data:text/plain;charset=utf-8;base64,"

@@ -45,7 +45,7 @@ class Arrived:
         """The numbers in one line."""
         counts = {name: self.rows.get(name, 0) for name in get_args(Result)}
         counts |= {"unreadable": self.unreadable, "ignored": self.ignored}
-        new = "new" if self.folder else "not compared"
+        new = "new" if self.folder else "read"
         new += f" ({self.blank:,} without a usable fingerprint)" if self.blank else ""
         said = (f"{count:,} {new if name == 'new' else name}" for name, count in counts.items() if count)
         return f"{self.source}: {', '.join(said)}"

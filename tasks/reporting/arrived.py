@@ -27,7 +27,7 @@ from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.vocabulary import UNLABELLED
 
-VERSION = 2
+VERSION = 3
 SHOWN = 60  # images of each result on the page
 KINDS: tuple[Result, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
 SCHEMA = pa.schema(

@@ -62,13 +62,14 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMem
             return GateError(f"{arrived.in_short}; {more}; {lists} names each, and `{accept}` accepts them.")
     limit = 1 if spec.max_duplicates is None else spec.max_duplicates
     found = images - arrived.rows.get("new", 0) - undecided
-    said = f"{arrived.in_short}; --max-duplicates {limit:g} requires more new images"
+    said = f"{arrived.in_short}; --max-duplicates allows {100 * limit:g} % of the images not to be new"
     if found / images > limit:
-        return GateError(f"{said}.")
+        return GateError(f"{said}, and {percent(found / images, 2)} are not.")
     if spec.undecided == "pass" or (found + undecided + arrived.blank) / images <= limit:
         return None
     if (found + undecided) / images > limit:
-        return UndecidedError(f"{said}; `--undecided pass` accepts undecided images.")
+        share = percent((found + undecided) / images, 2)
+        return UndecidedError(f"{said}, and {share} may not be; `--undecided pass` accepts undecided images.")
     return GateError(f"--max-duplicates can't be checked: {arrived.incomparable} `--undecided pass` accepts them.")
 
 

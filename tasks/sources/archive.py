@@ -88,7 +88,7 @@ def _next_member(
         if format_of(start):
             raise DataError(f"{called} is an image; name the folder of the images.") from error
         raise DataError(
-            f"{called} is not a readable tar archive ({error}); it starts with {start[:16]!r}; "
+            f"{called} is neither a zip nor a readable tar archive ({error}); it starts with {start[:16]!r}; "
             "docs/data.md has all forms that are read."
         ) from error
 

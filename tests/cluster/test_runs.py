@@ -176,7 +176,7 @@ def test_bad_data_on_a_cluster_are_code_3_and_named(
 ) -> None:
     bad, on = tmp_path / "bad.tar", {"runner": "dask", "cluster": cluster.address}
     bad.write_bytes(b"no archive" * 100)
-    with pytest.raises(DataError, match=r"bad\.tar is not a readable tar archive") as caught:
+    with pytest.raises(DataError, match=r"bad\.tar is neither a zip nor a readable tar archive") as caught:
         cleansplit(**sources | {"large": str(bad)}, workspace=tmp_path / "w", **ON_CLUSTER, **on)
     assert caught.value.exit_code == 3
 

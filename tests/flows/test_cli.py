@@ -435,7 +435,7 @@ def test_bad_data_exits_with_3(prefect_server: None, sources: dict[str, Any], tm
     page = tmp_path / "page.tar.gz"
     page.write_text("<html>404</html>")
     arguments = ("run", "--large", str(page), "--small", sources["small"], "--workspace", str(tmp_path / "w"))
-    assert "is not a readable tar archive" in refused(here(*arguments), 3)
+    assert "is neither a zip nor a readable tar archive" in refused(here(*arguments), 3)
 
 
 def test_a_source_with_too_few_classes_exits_with_3_and_lists_them(prefect_server: None, tmp_path: Path) -> None:

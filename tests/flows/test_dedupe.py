@@ -42,6 +42,7 @@ def lines(path: Path) -> list[str]:
 
 def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: Report) -> None:
     assert lines(report.run / "remove.txt") == ["a/copy.png", "a/near.png", "b/near.png"]
+    assert 'download="keep.txt"' in (report.run / "report.html").read_text()
     assert sorted(lines(report.run / "keep.txt") + lines(report.run / "remove.txt")) == sorted(
         set(members()) - {"b/broken.png"}
     )

@@ -131,7 +131,7 @@ def test_a_size_that_only_tarfile_can_read_hides_no_extended_header(tmp_path: Pa
 
 def test_what_is_no_tar_is_named(tmp_path: Path) -> None:
     (tmp_path / "page.tar.gz").write_bytes(b"<html>not found</html>" * 100)
-    starts = r"page\.tar\.gz is not a readable tar archive .*it starts with b'<html>not found<'"
+    starts = r"page\.tar\.gz is neither a zip nor a readable tar archive .*it starts with b'<html>not found<'"
     with pytest.raises(DataError, match=starts):
         names(tmp_path / "page.tar.gz")
     (tmp_path / "a.png").write_bytes(png(np.zeros((28, 28), np.uint8)))
