@@ -38,10 +38,9 @@ ARGUMENTS = {
     "signatures": (BYTES, NUMBER, NUMBER, SHORTS, HASHES, NUMBER, NUMBER, HASHES),
     "meet": (*(WORDS, NUMBER, WORDS) * 2, NUMBER, LONGS, NUMBER, NUMBER, LONGS, DOUBLES, DOUBLES, WORDS),
 }
-Functions = SimpleNamespace
 
 
-def load(file: PurePath) -> Functions | None:
+def load(file: PurePath) -> SimpleNamespace | None:
     """Return the fastest functions of a library for this processor, or None if it cannot be loaded."""
     try:
         library = ctypes.CDLL(str(file))
@@ -53,15 +52,10 @@ def load(file: PurePath) -> Functions | None:
     found = {name: getattr(library, name + kind) for name in ARGUMENTS}
     for name, function in found.items():
         function.argtypes, function.restype = ARGUMENTS[name], NUMBER
-    return Functions(**found)
+    return SimpleNamespace(**found)
 
 
-functions = load(PurePath(__file__).with_name("libkernel.so"))
-
-
-def compiled() -> Functions | None:
-    """Return the compiled functions, or None without the library."""
-    return functions
+functions = load(PurePath(__file__).with_name("libkernel.so"))  # None without the library
 
 
 def engine() -> str:

@@ -122,8 +122,7 @@ def subflow(name: str) -> Callable[[Callable[P, R]], Callable[Concatenate[AnyRun
                     results.append(function(*args, **kwargs))
 
             # A heartbeat costs half a second at the end, and subflows end with their parent.
-            without = get_current_settings().flows.heartbeat_frequency is None
-            with tags(TAG), nullcontext() if without else temporary_settings({"flows.heartbeat_frequency": None}):
+            with tags(TAG), temporary_settings({"flows.heartbeat_frequency": None}):
                 Flow(inside, name=name, flow_run_name=name, task_runner=runner, **OPTIONS)()
             return results[0]
 

@@ -11,7 +11,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from tasks.records.spec import Spec
-from tasks.vocabulary import DirectName, ServedName
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,7 +24,7 @@ class Command(Generic[P]):
     import path; help, run form and Python show the `sentence`, and help shows the `example`.
     """
 
-    name: ServedName | DirectName
+    name: str
     takes: Callable[P, Spec]
     flow: str
     sentence: str

@@ -11,8 +11,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
+from tasks import kernel
 from tasks.arrays import RowNumbers
-from tasks.kernel import compiled
 from tasks.overlap.patterns import Counts, Patterns, Shared, all_shared, least_shared
 from tasks.threads import THREADS, several_threads
 
@@ -56,7 +56,7 @@ def cost_of_a_pair(first: Patterns, second: Patterns, percent: int) -> float:
     """Estimate from samples of two sets the nanoseconds of one core for comparing a pair of them."""
     need = least_shared(percent, first.length)[first.counts[:, None] + second.counts]
     allowed = need <= np.minimum(first.counts[:, None], second.counts)
-    pair = PAIR if compiled() else BY_NUMPY
+    pair = PAIR if kernel.functions else BY_NUMPY
     return float(pair * allowed.mean() + FOUND * (all_shared(first.words, second.words) >= need).mean())
 
 
@@ -71,11 +71,11 @@ def _tiles(first: Patterns, second: Patterns, percent: int) -> Iterator[tuple[sl
 
 
 def _close(block: Patterns, others: Patterns, need: Counts) -> Shared:
-    if kernel := compiled():
+    if compiled := kernel.functions:
         allowed = np.arange(len(need)) - 2 * need  # differing bits, by a + b
         found = [np.empty(len(block) * len(others), np.int64) for _ in Shared._fields]
         sides = [part for side in (block, others) for part in (side.words, side.counts, side.eighths, len(side))]
-        count = kernel.close_pairs(*sides, block.words.shape[1], allowed, *found)
+        count = compiled.close_pairs(*sides, block.words.shape[1], allowed, *found)
         return Shared._make(part[:count].copy() for part in found)
     parts = []
     for start in range(0, len(block), STRIP):

@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import kernel
 from tasks.arrays import Bits, Mask, RowNumbers
 from tasks.errors import UsageError
-from tasks.kernel import compiled
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.records.rows import MeasuredRecall
@@ -100,8 +100,8 @@ def signatures(bits: Bits, length: int, num_perm: int, seed: int) -> NDArray[np.
     """
     result = np.empty((num_perm, len(bits)), np.uint32)
     visits, hashes = _visits(length, num_perm, seed)
-    if kernel := compiled():
-        kernel.signatures(bits, *bits.shape, visits, hashes, num_perm, length, result)
+    if compiled := kernel.functions:
+        compiled.signatures(bits, *bits.shape, visits, hashes, num_perm, length, result)
         return result
     for start in range(0, len(bits), CHUNK):
         flat = np.unpackbits(bits[start : start + CHUNK], axis=1, count=length).view(np.bool_)

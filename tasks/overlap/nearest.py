@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks import kernel
 from tasks.arrays import Floats, RowNumbers
 from tasks.joined import is_first
-from tasks.kernel import compiled
 from tasks.overlap.images import NOTHING
 from tasks.overlap.patterns import Patterns, all_shared, by_row
 from tasks.threads import several_threads
@@ -82,11 +82,11 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
 
 def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: Groups) -> Nearest:
     best, (n, width) = Nearest.nothing(len(groups[0]), count), others.words.shape
-    if kernel := compiled():
+    if compiled := kernel.functions:
         rows = by_row(forms)
         first = rows.words, rows.counts, rows.eighths, groups[0], len(groups[0]), len(forms)
         second = others.words, others.counts, others.eighths, groups[1], n, width
-        kernel.nearest(*first, *second, count, best.row, best.similarity)
+        compiled.nearest(*first, *second, count, best.row, best.similarity)
         return best
     row, every = np.tile(np.arange(len(groups[0])), len(forms)), Patterns.joined(forms)
     for start in range(0, n, TILE):

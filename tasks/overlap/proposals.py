@@ -8,7 +8,7 @@ from itertools import repeat
 
 import numpy as np
 
-from tasks.kernel import compiled
+from tasks import kernel
 from tasks.overlap.candidates import HEAVY, Signed, Sorted, met
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands, RecallCounts, sampled
@@ -88,9 +88,9 @@ def _with_met(best: Nearest, own: Signed, keys: Sequence[Sorted]) -> Nearest:
 
 def _meet(best: Nearest, mine: Sorted, there: Sorted, need: Counts) -> Words | None:
     """Keep the best patterns with a key of a row, if there is a kernel; return the keys that too many share."""
-    if not (kernel := compiled()):
+    if not (compiled := kernel.functions):
         return None
     crowds, last = np.empty(len(mine.words), np.uint64), best.similarity[:, -1].copy()
     sides = (part for side in (mine, there) for part in (side.words, len(side.words), side.signed.records))
     kept = best.row.shape[1], best.row, best.similarity, last, crowds
-    return crowds[: kernel.meet(*sides, mine.signed.patterns.words.shape[1], need, HEAVY, *kept)]
+    return crowds[: compiled.meet(*sides, mine.signed.patterns.words.shape[1], need, HEAVY, *kept)]

@@ -21,6 +21,7 @@ from tasks.registration.views import LOWEST, View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
 NEVER = np.inf
+SIMILAR = 0.95  # lowest similarity of an undecided match
 LIKELY = 0.5  # predicted precision of matches that are undecided, and not different
 
 
@@ -38,7 +39,7 @@ def judge(
     left = matches[~matches["identical"]]
     certain = near_identity(pairs, best, size, short_side) if view.on_pixels else None
     if view.on_pixels:
-        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1), view.similar)
+        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1))
     else:
         kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
     own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
@@ -75,7 +76,7 @@ def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Fl
     line, unsure = np.full(len(matches), NEVER), np.full(len(matches), NEVER)
     if verdict.reason == "asked" or not view.on_pixels:
         line[:] = NEVER if verdict.threshold is None else verdict.threshold
-        return line, np.where(line == NEVER, view.similar, NEVER)
+        return line, np.where(line == NEVER, SIMILAR, NEVER)
     for kind in verdict.kinds:
         own = _is_of(kind.kind, matches["beyond"])
         line[own], unsure[own] = (NEVER if at is None else at for at in (kind.threshold, kind.undecided))
@@ -86,7 +87,7 @@ def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Fl
 
 
 def _judge_kinds(
-    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range, similar: float
+    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range
 ) -> tuple[tuple[KindVerdict, ...], dict[int, float | None]]:
     """Return the verdict on each kind of image, and the predicted precision of all matches from each percent on."""
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
@@ -101,7 +102,7 @@ def _judge_kinds(
         below = rows if threshold is None else rows[rows < threshold]
         unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
         if threshold is None:
-            unsure = min(unsure or NEVER, similar)
+            unsure = min(unsure or NEVER, SIMILAR)
         kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tasks import kernel
 from tasks.arrays import Mask, Pixels
-from tasks.kernel import SIDES, compiled
 from tasks.registration.sharpness import half_filter, smoothed
 from tasks.registration.warp import contiguous, warped
 
@@ -30,11 +30,11 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
     Both are slightly smoothed, unless they are very small copies, which would lose too much.
     """
     n, side, _ = first.shape
-    if (kernel := compiled()) and side in SIDES:
+    if (compiled := kernel.functions) and side in kernel.SIDES:
         half = half_filter(BLUR) if smooth else np.ones(1, np.float32)
         laid = np.empty_like(first, order="C"), np.empty_like(second, order="C"), np.empty(first.shape, np.bool_)
         given = contiguous(first), contiguous(second), contiguous(maps)
-        kernel.overlay(*given, n, side, half, len(half) - 1, *laid[:2], laid[2].view(np.uint8))
+        compiled.overlay(*given, n, side, half, len(half) - 1, *laid[:2], laid[2].view(np.uint8))
         return Overlaid(*laid)
     values, inside = warped(second, maps)
     values, inside = values.reshape(second.shape), inside.reshape(second.shape)
@@ -52,9 +52,9 @@ def agreement(pairs: Overlaid) -> Pixels:
     """
     first, second, inside = pairs
     n, side, _ = first.shape
-    if (kernel := compiled()) and side in SIDES:
+    if (compiled := kernel.functions) and side in kernel.SIDES:
         found, there = np.empty(n, np.float32), np.ascontiguousarray(inside).view(np.uint8)
-        kernel.agreement(contiguous(first), contiguous(second), there, n, side, found)
+        compiled.agreement(contiguous(first), contiguous(second), there, n, side, found)
         return found
     weight = _well_inside(inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = _gradients(first), _gradients(second)
@@ -77,10 +77,10 @@ def textured(pictures: Pixels) -> Pixels:
     gradients only at their outlines: unrelated images share both.
     """
     fine, coarse = half_filter(BLUR), half_filter(BACKGROUND)
-    if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
         found = np.empty(len(pictures), np.float32)
         filters = fine, len(fine) - 1, coarse, len(coarse) - 1
-        kernel.textured(contiguous(pictures), len(pictures), *filters, found)
+        compiled.textured(contiguous(pictures), len(pictures), *filters, found)
         return found
     seen = smoothed(pictures, BLUR)
     steps = [_gradients(part) for part in (seen, seen - smoothed(pictures, BACKGROUND))]

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from tasks import kernel
 from tasks.arrays import Pixels, RowNumbers
-from tasks.kernel import SIDES, compiled
 from tasks.registration.warp import IDENTITY, contiguous, halved, line, warped
 
-SMALL, SIDE = SIDES  # of the copies for the first maps, and of those to register
+SMALL, SIDE = kernel.SIDES  # of the copies for the first maps, and of those to register
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
 LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # limits of a map's differences from the identity
 NEGLIGIBLE = 1e-3  # change of a map's numbers: some hundredths of a pixel on a side of 64
@@ -33,10 +33,10 @@ def register(first: Pixels, second: Pixels) -> Pixels:
 
 def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
     """Return the map of each pair of images, float32 (n, 16, 16), from the better of two starts."""
-    if (kernel := compiled()) and second.shape[1] == SMALL:
+    if (compiled := kernel.functions) and second.shape[1] == SMALL:
         first, second, found = contiguous(first), contiguous(second), np.empty((len(first), 2, 3), np.float32)
         shapes = len(SCALES), len(SHIFTS)
-        kernel.register_coarsely(first, second, len(first), under_line(SMALL), starts(SMALL)[0], *shapes, found)
+        compiled.register_coarsely(first, second, len(first), under_line(SMALL), starts(SMALL)[0], *shapes, found)
         return found
     steps, start = STEPS[second.shape[1]], best_start(first, second)
     maps = refined(first, second, np.tile(IDENTITY, (len(first), 1, 1)), steps)
@@ -50,9 +50,9 @@ def register_coarsely(first: Pixels, second: Pixels) -> Pixels:
 
 def register_finely(first: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     """Return refined maps of pairs of images, float32 (n, 64, 64), given the maps of small copies."""
-    if (kernel := compiled()) and second.shape[1] == SIDE:
+    if (compiled := kernel.functions) and second.shape[1] == SIDE:
         found = maps.astype(np.float32)
-        kernel.register_finely(contiguous(first), contiguous(second), len(first), found)
+        compiled.register_finely(contiguous(first), contiguous(second), len(first), found)
         return found
     maps = refined(halved(first), halved(second), maps, STEPS[SIDE // 2])
     return refined(first, second, maps, STEPS[SIDE])

@@ -9,8 +9,8 @@ line.
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import kernel
 from tasks.arrays import Bits, Floats, Gray, Mask, Pixels, RowNumbers
-from tasks.kernel import SIDES, compiled
 from tasks.registration.agreement import overlay, textured
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
@@ -101,9 +101,9 @@ def _filled_up(copies: Gray, window: Floats) -> Gray:
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
     """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or a common one: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
-    if (kernel := compiled()) and gray.shape[1] == max(SIDES):
+    if (compiled := kernel.functions) and gray.shape[1] == max(kernel.SIDES):
         seen = np.empty((len(gray), SIDE, SIDE), np.uint8)
-        kernel.seen(np.ascontiguousarray(gray), len(gray), down, across, down[0].size if len(down) > 1 else 0, seen)
+        compiled.seen(np.ascontiguousarray(gray), len(gray), down, across, down[0].size if len(down) > 1 else 0, seen)
         return seen
     return np.rint(np.matmul(np.matmul(down, gray), across.transpose(0, 2, 1))).astype(np.uint8)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from tasks import kernel
 from tasks.arrays import Pixels
-from tasks.kernel import SIDES, compiled
 from tasks.registration.warp import along_both, contiguous
 
 Beyond = Literal["nearest", "reflect"]
@@ -50,9 +50,9 @@ def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
 
 def sharpness(pictures: Pixels) -> Pixels:
     """Return the sharpness of each image, float32 (n,)."""
-    if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
         found = np.empty(len(pictures), np.float32)
-        kernel.sharpness(contiguous(pictures), len(pictures), *_filters(), found)
+        compiled.sharpness(contiguous(pictures), len(pictures), *_filters(), found)
         return found
     fine, coarse = (smoothed(pictures, deviation, "reflect") for deviation in (FINE, COARSE))
     above, below = (np.square(octave).sum(axis=(1, 2)) for octave in (pictures - fine, fine - coarse))
@@ -65,9 +65,9 @@ def _as_sharp(pictures: Pixels, own: Pixels, aim: Pixels) -> Pixels:
     if not len(some):
         return pictures
     found = pictures.copy()
-    if (kernel := compiled()) and pictures.shape[1] == max(SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
         aims, soft = contiguous(aim[some]), np.empty((len(some), *pictures.shape[1:]), np.float32)
-        kernel.soften(contiguous(pictures[some]), aims, len(some), *_filters(), len(DEVIATIONS), soft)
+        compiled.soften(contiguous(pictures[some]), aims, len(some), *_filters(), len(DEVIATIONS), soft)
         found[some] = soft
         return found
     forms = [pictures[some], *(smoothed(pictures[some], deviation, "reflect") for deviation in DEVIATIONS)]

@@ -40,7 +40,6 @@ class View:
     permutations: int  # of a MinHash signature, at most; fixed, so that the stated recall holds for one configuration
     sentence: str = ""  # about the comparison, for reports
     variants: tuple[Variant, ...] = ()  # transformed images to search for on request
-    similar: float = 0.95  # lowest similarity of an undecided match
 
 
 def ink_bits(gray: Gray) -> Bits:

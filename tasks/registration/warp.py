@@ -8,8 +8,8 @@ from functools import cache
 
 import numpy as np
 
+from tasks import kernel
 from tasks.arrays import Gray, Mask, Pixels
-from tasks.kernel import SIDES, compiled
 
 IDENTITY = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
 
@@ -31,9 +31,9 @@ def halved(pictures: Pixels) -> Pixels:
 def quartered(gray: Gray) -> Pixels:
     """Return gray copies, uint8 (n, side, side), at a quarter of the side, float32: the means of sixteen pixels."""
     n, side, _ = gray.shape
-    if (kernel := compiled()) and side == max(SIDES):
+    if (compiled := kernel.functions) and side == max(kernel.SIDES):
         small = np.empty((n, side // 4, side // 4), np.float32)
-        kernel.quarter(np.ascontiguousarray(gray), n, small)
+        compiled.quarter(np.ascontiguousarray(gray), n, small)
         return small
     return halved(halved(gray.astype(np.float32)))
 

@@ -9,7 +9,6 @@ import posixpath
 import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from tasks.sources.download import PublishedFile
 from tasks.storage import Place, at, disk
@@ -24,14 +23,8 @@ FASHION = (
 GTSRB = ("https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/",)
 NOTMNIST = ("https://commondatastorage.googleapis.com/books1000/", "http://yaroslavvb.com/upload/notMNIST/")
 MANIFEST = "signs.csv"  # path, label, split and, for train, group: the photographed sign
-
-
-@dataclass(frozen=True)
-class PublicSet:
-    """The files of a data set, and a function that lays them out in a folder; it returns the path to read, or ""."""
-
-    files: tuple[PublishedFile, ...]
-    lay_out: Callable[[Sequence[Place], Place], str]
+# The files of a data set, and a function that lays them out in a folder; it returns the path to read, or "".
+PublicSet = tuple[tuple[PublishedFile, ...], Callable[[Sequence[Place], Place], str]]
 
 
 def _unpacked_pickles(files: Sequence[Place], target: Place) -> str:
@@ -100,9 +93,9 @@ SIGNS = {
     "GTSRB_Final_Test_GT.zip": "f94e5a7614d75845c74c04ddb26b8796b9e483f43541dd95dd5b726504e16d6d",
 }
 PUBLIC_SETS: dict[PublicName, PublicSet] = {
-    "cifar-10": PublicSet(_files(CIFAR, CIFAR_10), _unpacked_pickles),
-    "cifar-100": PublicSet(_files(CIFAR, CIFAR_100), _unpacked_pickles),
-    "mnist": PublicSet(_files(MNIST, DIGITS), _as_they_are),
-    "fashion-mnist": PublicSet(_files(FASHION, CLOTHES), _as_they_are),
-    "gtsrb": PublicSet(_files(GTSRB, SIGNS), _signs),
+    "cifar-10": (_files(CIFAR, CIFAR_10), _unpacked_pickles),
+    "cifar-100": (_files(CIFAR, CIFAR_100), _unpacked_pickles),
+    "mnist": (_files(MNIST, DIGITS), _as_they_are),
+    "fashion-mnist": (_files(FASHION, CLOTHES), _as_they_are),
+    "gtsrb": (_files(GTSRB, SIGNS), _signs),
 }

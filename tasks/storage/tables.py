@@ -51,10 +51,6 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
     Raises `DataError` when the file is damaged or missing, `StorageError` when the device fails.
     """
     columns = None if columns is None else list(columns)
-    if filters is None:  # Arrow's data sets take longer to start than a small table to read
-        with opened(place) as file:
-            table = file.read(columns)
-            return table if columns is None else table.select(columns)
     with _named_when_damaged(place), reading(place) as file:
         return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
 

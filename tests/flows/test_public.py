@@ -47,15 +47,14 @@ def publish(
 ) -> None:
     """Let a public set be small files on our own server: only addresses and digests are others than in the product."""
     folder, address = served
-    known = PUBLIC_SETS[name]
-    assert {file.name for file in known.files} == set(files)
+    known, lay_out = PUBLIC_SETS[name]
+    assert {file.name for file in known} == set(files)
     for file, data in files.items():
         (folder / file).write_bytes(data)
     ours = [
-        replace(file, sha256=hashlib.sha256(files[file.name]).hexdigest(), mirrors=(*before, address))
-        for file in known.files
+        replace(file, sha256=hashlib.sha256(files[file.name]).hexdigest(), mirrors=(*before, address)) for file in known
     ]
-    patch.setitem(PUBLIC_SETS, name, replace(known, files=tuple(ours)))
+    patch.setitem(PUBLIC_SETS, name, (tuple(ours), lay_out))
 
 
 def packed_batches(folder: Path) -> bytes:
@@ -166,7 +165,7 @@ def test_what_is_no_public_set_is_said(given: dict[str, str], sentence: str) -> 
 
 def test_every_set_has_addresses_and_digests() -> None:
     assert set(PUBLIC_SETS) == set(get_args(PublicName))
-    files = [file for known in PUBLIC_SETS.values() for file in known.files]
+    files = [file for known, _ in PUBLIC_SETS.values() for file in known]
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)
     assert len({file.sha256 for file in files}) == len(files)
     assert all(mirror.startswith("http") and mirror.endswith("/") for file in files for mirror in file.mirrors)

@@ -4,10 +4,11 @@ import shutil
 import subprocess
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace as Functions
 
 import pytest
 
-from tasks.kernel import Functions, load
+from tasks.kernel import load
 from tests.build import ROOT, once
 
 FLAGS = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi")

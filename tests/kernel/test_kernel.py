@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace as Functions
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from scipy.ndimage import gaussian_filter
 
 from tasks import kernel as module
 from tasks.arrays import Bits, Gray, Pixels
-from tasks.kernel import Functions
 from tasks.overlap import candidates, proposals
 from tasks.overlap.agreements import GOES_ON, agreements
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair

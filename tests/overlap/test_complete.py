@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tasks import kernel
 from tasks.arrays import Mask
-from tasks.kernel import compiled
 from tasks.overlap import complete
 from tasks.overlap.complete import complete_pairs, cost_of_a_pair
 from tasks.overlap.patterns import Patterns, least_shared
@@ -119,5 +119,5 @@ def test_patterns_of_any_length_and_empty_sets_will_do(length: int) -> None:
 def test_a_set_of_copies_costs_more_than_one_of_other_things() -> None:
     rng = np.random.default_rng(0)
     copies, others = (Patterns.of(np.packbits(side, axis=1), N) for side in (near_equal(rng)[0], unstructured(rng)[0]))
-    times = 50 if compiled() else 5  # numpy takes longer for any pair
+    times = 50 if kernel.functions else 5  # numpy takes longer for any pair
     assert cost_of_a_pair(copies, copies, 90) > times * cost_of_a_pair(others, others, 90) > 0
