@@ -1,13 +1,13 @@
 """Terms with one meaning in parameters, records, files, reports and messages."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 Role = Literal["large", "small", "train", "validation", "test", "root", "source"]  # of a source; a root has splits
 SplitName = Literal["train", "validation", "test"]
 Kind = Literal["glyphs", "photographs"]  # glyphs: gray PNGs of one side; photographs: images of any size and format
-# Names in `flows.table`; the command line has its own functions, without Prefect, for the second kind.
+# Names in `flows.table` of commands that need a server.
 ServedName = Literal["run", "audit", "dedupe", "split", "sanitize", "evaluate", "prepare", "reproduce", "arrivals"]
-DirectName = Literal["clean", "verify"]
 ViewName = Literal["ink", "photo"]  # how images become bits for comparison, see `tasks.registration.views`
 Method = Literal["all pairs", "minhash"]  # how near-duplicates are searched
 Variant = Literal["mirrored"]  # transformed images to search for as well
@@ -35,7 +35,9 @@ SET = "{"  # first character of a class that is a set of labels, such as {cat, d
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
     "dev": "validation", "test": "test", "testing": "test",
+    "eval": "test", "evaluation": "test", "holdout": "test",
 }  # fmt: skip
+PURPOSES = {"eval", "evaluation", "holdout"}  # where another word names the split, as in ``evaluation_train``
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 EVALUATED: tuple[SplitName, ...] = ("test", "validation")
 PAIRS: tuple[tuple[SplitName, SplitName], ...] = (("train", "validation"), ("train", "test"), ("validation", "test"))
@@ -49,6 +51,16 @@ ARMS: tuple[Arm, ...] = ("with_twins", "without_twins")
 def is_generated(role: Role, source: str) -> bool:
     """Return whether cleansplit downloads or renders a source; for other roles, its name is a path."""
     return role in ("large", "small") and source.partition(":")[0] in GENERATED
+
+
+def split_among(words: Iterable[str]) -> SplitName | None:
+    """Return the split that the first of some words names, if any.
+
+    >>> split_among(["evaluation", "train"]), split_among(["data", "eval"]), split_among(["data"])
+    ('train', 'test', None)
+    """
+    found = sorted((word for word in words if word in SPLIT_FOLDERS), key=PURPOSES.__contains__)
+    return SPLIT_FOLDERS[found[0]] if found else None
 
 
 def path_of(class_name: str, member: str) -> str:

@@ -118,7 +118,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def _saved_lists(run: Place) -> list[dict[str, str]]:
-    """Return the ``name``, ``title`` and ``uri`` of each list: of files to keep or to remove, and of all that do not just stay."""
+    """Return the ``name``, ``title`` and ``uri`` of each list: files to keep, files to remove, and all actions."""
     texts = {}
     for name, pattern in (("{}", "keep.txt"), ("{}", "remove.txt"), ("remove-{}", "remove/*")):
         for place in at(run).matching(pattern):

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from tasks.formats import HOLD_IMAGES
 from tasks.records import Conclusion, Report
 from tasks.records.rows import Form, form_of
 from tasks.storage import Place, at
@@ -41,8 +42,6 @@ ENVIRONMENTS = {  # for text and HTML
     )
     for html in (False, True)
 }
-# Compiled at import, while a command waits for Prefect.
-TEMPLATES = {html: environment.get_template("words.jinja") for html, environment in ENVIRONMENTS.items()}
 TITLES = {
     "files": "20 files of each class of {}",
     "normalized": "The same images of {}, normalized",
@@ -143,20 +142,23 @@ def facts(numbers: Numbers) -> list[str]:
     return [sentence for macro in ("why", "findings", "verdicts") for sentence in sentences(numbers, macro)]
 
 
-def sentences(numbers: Numbers, macro: str) -> list[str]:
-    """Return the sentences of a macro of words.jinja: in_short, qualifications, counts, ...."""
+def sentences(numbers: Numbers, macro: str, **more: Any) -> list[str]:
+    """Return the sentences of a macro of words.jinja: in_short, qualifications, counts, ...; `more` has variables."""
     report, untold = numbers.report, defaultdict[tuple[str, int], list[Conclusion]](list)
     for one in report.conclusions:
         if one.reason is not None:
             untold[one.reason, one.trainings if one.reason == "few_trainings" else 0].append(one)
-    module = TEMPLATES[numbers.html].make_module(
+    template = ENVIRONMENTS[numbers.html].get_template("words.jinja")
+    module = template.make_module(
         {
             "n": numbers,
             "report": report,
             "effects": {(one.model, one.train_rows, one.comparison): one for one in report.effects},
             "untold": [(reason, some) for (reason, _), some in untold.items()],
             "unlabelled": UNLABELLED,
+            "hold_images": HOLD_IMAGES,
             "folder": quote(folder_for(report)),
+            **more,
         }
     )
     return [line for line in str(getattr(module, macro)()).split("\n") if line.strip()]

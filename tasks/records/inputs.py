@@ -179,7 +179,7 @@ class ClassMembers:
 
 @dataclass(frozen=True, config=STRICT)
 class IgnoredKind:
-    """Members that were ignored because of their file extension, which may be empty."""
+    """Ignored members with a file extension, which may be none."""
 
     ending: str
     count: Count

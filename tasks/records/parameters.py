@@ -72,7 +72,8 @@ DESCRIPTIONS = {
     "undecided": "What a gate does if only undecided rows exceed its limit, which may be duplicates or look-alikes: "
     "fail with exit code 5, or pass.",
     "max_quarantine": "Gate: largest share of a class, and of a whole source, that may be refused.",
-    "max_ignored": "Gate: largest share of members that may be ignored because of their file extension.",
+    "max_ignored": "Gate: largest share of files that may be ignored: files without the extension of an image, and "
+    "images and archives that tables or annotations do not name.",
     "min_rows": "Gate: minimum number of test rows after sanitizing.",
     "max_duplicates": "Gate: largest share of images that may be duplicates. Above it the run fails after its report.",
     "decisions": "Table of people's decisions about pairs of images, as written by cleansplit review: pairs judged "

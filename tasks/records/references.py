@@ -18,6 +18,7 @@ from tasks.records.overlaps import Overlap, Prints, Ruling
 from tasks.storage import Place, at, disk
 from tasks.storage.manifests import sealed, unsealed
 from tasks.storage.stages import damaged_files
+from tasks.vocabulary import counted
 
 FOLDER = "references"
 ARRIVED = "arrived.parquet"  # the result of each row of a batch
@@ -53,8 +54,7 @@ class Arrived:
     @property
     def incomparable(self) -> str:
         """A sentence about the images without a usable fingerprint."""
-        new = self.rows.get("new", 0)
-        of, have = f"{new:,} new {'image' if new == 1 else 'images'}", "has" if self.blank == 1 else "have"
+        of, have = counted(self.rows.get("new", 0), "new image"), "has" if self.blank == 1 else "have"
         return f"{self.blank:,} of the {of} {have} no usable fingerprint, so changed copies may be missed."
 
 

@@ -121,7 +121,7 @@ class Report:
 
     @property
     def ignored_share(self) -> float:
-        """Share of the members that were ignored because of their names."""
+        """Share of the members that were ignored, as `ignored` counts them."""
         members = sum(row.members for row in self.conservation)
         return sum(kind.count for kind in self.ignored) / members if members else 0.0
 

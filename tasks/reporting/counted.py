@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.formats import HOLD_IMAGES
 from tasks.records import Findings, LoadedSources
 from tasks.records.inputs import ClassMembers, IgnoredKind
 from tasks.records.rows import LabelConflicts
@@ -108,7 +109,12 @@ def refused_members(found: Findings | LoadedSources, workspace: Place) -> pa.Tab
 
 
 def ignored_kinds(found: Findings | LoadedSources, workspace: Place) -> tuple[IgnoredKind, ...]:
-    """Count members that are ignored because of their file extension, by extension, most frequent first."""
-    ignored = refused_members(found, workspace).filter(pc.field("reason").isin(["not_image_name", "not_png_name"]))
-    endings = Counter(PurePosixPath(name.lower()).suffix or "none" for name in ignored["member"].to_pylist())
+    """Count ignored members by file extension, most frequent first.
+
+    Files that no row or annotation names count only if they may hold images.
+    """
+    reasons = ["not_image_name", "not_png_name", "beside_rows"]
+    ignored = refused_members(found, workspace).filter(pc.field("reason").isin(reasons)).select(["member", "reason"])
+    named = ((PurePosixPath(row["member"].lower()).suffix, row["reason"]) for row in ignored.to_pylist())
+    endings = Counter(of or "none" for of, reason in named if reason != "beside_rows" or of in HOLD_IMAGES)
     return tuple(IgnoredKind(*pair) for pair in sorted(endings.items(), key=lambda pair: (-pair[1], pair[0])))

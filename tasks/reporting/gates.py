@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from shlex import join, quote
+from typing import Any
 
 from tasks.errors import GateError, UndecidedError
-from tasks.presenting.words import Numbers, folder_for, percent, sentences
+from tasks.presenting.words import Numbers, percent, sentences
 from tasks.records import Report
 from tasks.records.inputs import ClassMembers
 from tasks.records.reasons import REASONS, REMEDIES
@@ -40,8 +41,8 @@ def measure_gates(report: Report) -> tuple[Gate, ...]:
 def enforce_gates(report: Report) -> None:
     """Raise `GateError` with the numbers of every gate that did not hold; `UndecidedError` if undecided rows decide."""
     if failed := [gate for gate in report.gates if not gate.passed]:
-        sentences = " ".join(_sentence(gate, report) for gate in failed)
-        raise (UndecidedError if all(map(_is_open, failed)) else GateError)(sentences, report)
+        said = sentences(Numbers(report), "failed_gates", failed=[_facts(gate, report) for gate in failed])
+        raise (UndecidedError if all(map(_is_open, failed)) else GateError)(" ".join(said), report)
 
 
 def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMembers]) -> GateError | None:
@@ -67,9 +68,8 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMem
         return GateError(f"{said}, and {percent(found / images, 2)} are not.")
     if spec.undecided == "pass" or (found + undecided + arrived.blank) / images <= limit:
         return None
-    if (found + undecided) / images > limit:
-        share = percent((found + undecided) / images, 2)
-        return UndecidedError(f"{said}, and {share} may not be; `--undecided pass` accepts undecided images.")
+    if (either := (found + undecided) / images) > limit:
+        return UndecidedError(f"{said}, and {percent(either, 2)} may not be; `--undecided pass` accepts these.")
     return GateError(f"--max-duplicates can't be checked: {arrived.incomparable} `--undecided pass` accepts them.")
 
 
@@ -114,28 +114,23 @@ def _is_open(gate: Gate) -> bool:
     return gate.value is not None and gate.value <= gate.limit and gate.most is not None
 
 
-def _sentence(gate: Gate, report: Report) -> str:
-    flag = f"--{gate.name.replace('_', '-')}"
-    if gate.name in OF_ROWS:
-        return _sentence_of_rows(gate, report, flag)
-    value, more = percent(gate.value or 0, 2), f"more than the {100 * gate.limit:g} % allowed by {flag}"
-    accept = f"`{flag} {math.ceil(100 * (gate.value or 0)) / 100:g}` accepts this share."
+def _facts(gate: Gate, report: Report) -> dict[str, Any]:
+    """Return the numbers in the sentence about a failed gate."""
+    facts = {"gate": gate, "flag": f"--{gate.name.replace('_', '-')}", "run": quote(report.where)}
+    facts["accepted"] = f"{math.ceil(100 * (gate.value or 0)) / 100:g}"
     if gate.name == "max_quarantine":
         role, name, quarantined, members = _largest_quarantine(report.conservation)
         counts = f"{quarantined:,} of {members:,} images of {f'{role} {name}'.rstrip()}"
-        reasons = _reasons(role, name, report)
-        return f"Quarantined: {counts} ({value}), {more}: {reasons}. quarantine.parquet names each; {accept}"
-    if gate.name == "max_ignored":
-        kinds = ", ".join(f"{kind.ending} {kind.count:,}" for kind in report.ignored)
-        count = sum(kind.count for kind in report.ignored)
-        return f"Files ignored for the ending of their names: {count:,} ({value}: {kinds}), {more}; {accept}"
-    if gate.name == "recall":
-        recall = f"at most {gate.value:.4f} of the near-duplicates, not {gate.limit:.4f}"
-        return f"The search found {recall}; `--exhaustive` compares all pairs."
-    left = f"Too few {report.scored} images are left: {gate.value:,.0f}, and {flag} requires {gate.limit:,.0f}"
-    if report.spec.protect == "train" and report.rows[report.scored] >= gate.limit:
-        return f"{left}; `--protect test` removes images of train instead."
-    return f"{left}; give a larger {report.scored} split."
+        return facts | {"counts": counts, "reasons": _reasons(role, name, report)}
+    if gate.name not in OF_ROWS:
+        return facts
+    if gate.value is None:
+        empty = next((name for name in report.evaluated if not report.rows[name]), None)
+        without = "the set" if report.alone else empty or report.scored
+        return facts | {"empty": without if empty or not report.incomparable else None}
+    more = ("undecided",) if _is_open(gate) else ()
+    worst = max(_counted(gate.name, report), key=lambda one: _share(one, *more))
+    return facts | {"worst": worst, "number": _number(worst), "share": percent(_share(worst), 2), "open": bool(more)}
 
 
 def _reasons(role: Role, name: str, report: Report) -> str:
@@ -148,39 +143,6 @@ def _reasons(role: Role, name: str, report: Report) -> str:
         f"{REASONS[reason]} ({count:,}{f'; {REMEDIES[reason]}' if reason in REMEDIES else ''})"
         for reason, count in Counter(refused).most_common(3)
     )
-
-
-def _sentence_of_rows(gate: Gate, report: Report, flag: str) -> str:
-    if gate.value is None:
-        empty = next((name for name in report.evaluated if not report.rows[name]), None)
-        no_images = f"{'the set' if report.alone else empty or report.scored} has no images."
-        unknown = [*sentences(Numbers(report), "blank"), "`--undecided pass` accepts them."]
-        return f"{flag} can't be checked: {no_images if empty or not report.incomparable else ' '.join(unknown)}"
-    more = ("undecided",) if _is_open(gate) else ()
-    worst = max(_counted(gate.name, report), key=lambda one: _share(one, *more))
-    one = _number(worst) == 1
-    images = "image" if worst.rows == 1 else "images"
-    if isinstance(worst, SplitGroups):
-        whose, what = images, "is a duplicate" if one else "are duplicates"
-    elif isinstance(worst, SharedRows):
-        whose, what = f"{worst.rows_of} {images}", f"{'shares' if one else 'share'} a group with {worst.found_in}"
-    else:
-        whose, what = f"{worst.rows_of} {images}", f"{'has' if one else 'have'} a duplicate in {worst.found_in}"
-    said = f"{_number(worst):,} of {worst.rows:,} {whose} ({percent(_share(worst), 2)}) {what}"
-    limit, run = f"more than the {100 * gate.limit:g} % allowed by {flag}", quote(report.where)
-    decide = f"`cleansplit review {run}` decides them, and "
-    then = f"`cleansplit apply {run} --link {quote(folder_for(report))}` shows the set without them"
-    if isinstance(worst, SplitGroups) and worst.held:
-        held = f"{worst.held:,} {'stays for its' if worst.held == 1 else 'stay for their'} label"
-        then = f"{held}, and `cleansplit review {run}` asks which label is wrong"
-    if isinstance(worst, SharedRows):
-        decide, then = "", "`cleansplit split` with the same --group-by divides no group"
-    elif judged := report.judged:
-        said += f" by the threshold and decisions ({judged.applied:,}, sha256 {judged.sha256[:12]})"
-    if _is_open(gate):
-        undecided = f"{worst.undecided:,} more {'is' if worst.undecided == 1 else 'are'} undecided: that may be {limit}"
-        return f"{said}, and {undecided}; {decide}`--undecided pass` accepts them."
-    return f"{said}, {limit}; {then}."
 
 
 def _largest_quarantine(rows: Iterable[ClassMembers]) -> tuple[Role, str, int, int]:

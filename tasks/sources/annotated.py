@@ -74,7 +74,9 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     held, parents = set(names), {images for images, _, _ in FOLDERS}
     beside = any(name.endswith(".xml") for name in names)
     every = [path for path in names if is_image_name(path)]
-    images = [path for path in every if parents & {*path.split("/")}] or (every if beside else [])
+    inside = [path for path in every if parents & {*path.split("/")}]
+    splits = {None, *map(split_of_folder, inside)}  # other splits may have their images without such a folder
+    images = [*inside, *(path for path in every if split_of_folder(path) not in splits)] if inside else every * beside
     files = {path: file for path in images if (file := label_file(path, held))}
     found = _of_files(root, names, images, files) if files else Annotated({}, set())
     if not found.has_labels:

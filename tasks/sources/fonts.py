@@ -5,7 +5,6 @@ a few dozen fonts give thousands of glyphs, including duplicates.
 """
 
 import base64
-import hashlib
 import io
 import tarfile
 from collections import Counter
@@ -101,14 +100,6 @@ def draw(style: Style, letter: str) -> np.ndarray:
     if ink is None:
         raise DataError(f"font {style.font} draws nothing for {letter}; remove it from the folder.")
     return np.asarray(canvas.crop(ink).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def fonts_digest(fonts: list[Place]) -> str:
-    """Return a sha256 (hex) over names and contents of font files."""
-    sha = hashlib.sha256()
-    for font in fonts:
-        sha.update(font.last.encode() + b"\0" + hashlib.sha256(at(font).read_bytes()).digest())
-    return sha.hexdigest()
 
 
 @lru_cache

@@ -53,7 +53,7 @@ def write_index(listing: Listing, target: Place, root: str | None = None) -> tup
     folders = listing.with_images
     root = common_root(folders) if root is None else root
     flat = bool(folders) and {folder for folder in folders if is_below(folder, root)} <= {root}
-    rows = _rows(listing, [_place(folder, root, flat) for folder in listing.folders])
+    rows = _rows(listing, [_place(folder, root, flat, listing.of_rows) for folder in listing.folders])
     rows = _settled(rows.take(pc.sort_indices(rows, [(name, "ascending") for name in ORDER])))
     class_names = pc.if_else(pc.equal(rows["class_name"], ""), None, rows["class_name"])
     rows = rows.set_column(0, "class_name", class_names).cast(SCHEMA)
@@ -75,9 +75,9 @@ def by_split(listing: Listing, found: Mapping[SplitName, str]) -> dict[SplitName
     return {name: (root, own[name]) for name, root in found.items()}
 
 
-def _place(folder: str, root: str, flat: bool) -> tuple[str, str, bool]:
+def _place(folder: str, root: str, flat: bool, of_rows: bool) -> tuple[str, str, bool]:
     """Return the class of a folder, the prefix of its members' names in the index, and whether it is metadata."""
-    metadata = is_metadata(folder)
+    metadata = not of_rows and is_metadata(folder)
     if metadata or not is_below(folder, root) or (folder == root and not flat):
         return "", posixpath.join(folder, ""), metadata
     if flat:

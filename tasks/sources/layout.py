@@ -12,11 +12,21 @@ from tasks.errors import DataError, UsageError
 from tasks.records import Archive
 from tasks.storage import at
 from tasks.storage.place import Place, address_in
-from tasks.vocabulary import IN_PUBLIC, SPLIT_FOLDERS, SPLITS, UNLABELLED, PublicName, Role, SplitName, is_generated
+from tasks.vocabulary import (
+    IN_PUBLIC,
+    SPLIT_FOLDERS,
+    SPLITS,
+    UNLABELLED,
+    PublicName,
+    Role,
+    SplitName,
+    is_generated,
+    split_among,
+)  # fmt: skip
 
 NAMED = 5  # classes to name in a message
 # Hidden: one dot, as in .DS_Store and ._a.png; names with two dots are usual.
-METADATA = r"^\.(?:[^.]|$)|~$|^(?:Thumbs\.db|desktop\.ini|__MACOSX)$"
+METADATA = r"^\.(?:[^.]|$)|^(?:Thumbs\.db|desktop\.ini|__MACOSX)$"
 
 
 def split_folders(folders: set[str]) -> dict[SplitName, str]:
@@ -27,10 +37,10 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
     >>> split_folders({"vehicles/train", "vehicles/bus"}), split_folders({"eval/a", "train/a"})
     ({}, {'train': 'train', 'test': 'eval'})
     """
-    known = SPLIT_FOLDERS | dict.fromkeys(("eval", "evaluation", "holdout"), "test")  # elsewhere they may be a purpose
     root = common_root(folders)
     names = sorted({folder[len(root) :].strip("/").partition("/")[0] for folder in folders})
-    found = {known[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in known}
+    known = [name for name in names if name.lower() in SPLIT_FOLDERS]
+    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in known}
     whole = len(found) == len(names) > 1 and "train" in found
     return {split: found[split] for split in SPLITS if split in found} if whole else {}
 
@@ -42,8 +52,7 @@ def common_root(folders: set[str]) -> str:
 
 def split_of_folder(path: str) -> SplitName | None:
     """Return the split that a folder of a path is named after, such as train for ``images/train2017/1.jpg``, if any."""
-    folders = (part.lower().removesuffix("_images").rstrip("0123456789") for part in path.split("/")[:-1])
-    return next((SPLIT_FOLDERS[part] for part in folders if part in SPLIT_FOLDERS), None)
+    return split_among(part.lower().removesuffix("_images").rstrip("0123456789") for part in path.split("/")[:-1])
 
 
 def are_flat(images: Iterable[str]) -> bool:
@@ -60,8 +69,8 @@ def is_below(folder: str, root: str) -> bool:
 def is_metadata(path: str) -> bool:
     """Return whether any part of a path is metadata of an operating system.
 
-    >>> [is_metadata(path) for path in (".hidden/1.png", "._a.png", "a.png~", "..dots.png", "...")]
-    [True, True, True, False, False]
+    >>> [is_metadata(path) for path in (".hidden/1.png", "._a.png", "..dots.png", "...")]
+    [True, True, False, False]
     """
     return any(re.search(METADATA, part) for part in path.split("/"))
 

@@ -39,6 +39,7 @@ class Listing:
     source: str
     folders: Sequence[str]
     table: pa.Table
+    of_rows: bool = False  # whether labels are folders in these names, so that none is metadata
 
     def __len__(self) -> int:
         return len(self.table)
@@ -62,13 +63,16 @@ class Listing:
     @property
     def is_metadata(self) -> Mask:
         """Return which members are metadata of an operating system, by their names."""
+        if self.of_rows:
+            return np.zeros(len(self), np.bool_)
         return pc.match_substring_regex(self.table["name"], METADATA).to_numpy()
 
     @property
     def with_images(self) -> set[str]:
         """The folders with files that are named like images, without metadata."""
         at = self.folder[self.named(IMAGE_ENDINGS) & ~self.is_metadata]
-        return {folder for number in np.unique(at).tolist() if not is_metadata(folder := self.folders[number])}
+        folders = (self.folders[number] for number in np.unique(at).tolist())
+        return {folder for folder in folders if self.of_rows or not is_metadata(folder)}
 
     def entries(self) -> Iterator[Entry]:
         """Yield the members one by one."""
@@ -79,12 +83,12 @@ class Listing:
                 yield Entry(name, row["kind"], row["offset"], row["size"], row["digest"] or b"", row["group"])
 
 
-def list_members(entries: Iterable[Entry], source: str) -> Listing:
+def list_members(entries: Iterable[Entry], source: str, of_rows: bool = False) -> Listing:
     """Return members with names as valid text; raises `DataError` when a name points outside the source."""
     entries = (page for entry in entries for page in (_pages(entry) if entry.pages else (entry,)))
     numbers: dict[str, int] = {}  # of folders
     parts = [_batch(batch, numbers, source) for batch in iter(lambda: list(islice(entries, AT_ONCE)), [])]
-    return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA))
+    return Listing(source, list(numbers), pa.Table.from_batches(parts, SCHEMA), of_rows)
 
 
 def _pages(entry: Entry) -> list[Entry]:

@@ -68,8 +68,11 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
 
 def _path_column(row: dict[str, Any], folder: Place) -> str:
     """Return the columns of a row, and the option that names the first with the path of a file."""
-    paths = {name: value for name, value in row.items() if isinstance(value, str) and value and not _leads_out(value)}
-    found = next((name for name, path in paths.items() if at(folder / path).is_file()), None)
+    cells = (cell for cell in (*row, *row.values()) if isinstance(cell, str) and cell and not _leads_out(cell))
+    files = [cell for cell in cells if at(folder / cell).is_file()]
+    if not row.keys().isdisjoint(files):
+        return "its first line names an image, so it has no header; add one, such as path,label,split"
+    found = next((name for name, value in row.items() if value in files), None)
     ids = f"none of them has the path of a file; if one has ids of images, run `cleansplit audit {quote(str(folder))}`"
     option = f"add `--columns {quote(f'path={found}')}`" if found else ids
     return f"its columns are {', '.join(map(str, row))}; {option}"
@@ -86,7 +89,7 @@ def _rows(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
         return
     with readable(place, MAX_BYTES, "manifest") as data:
         if name.endswith(LIST):
-            for line in filter(None, map(str.strip, data.decode().splitlines())):
+            for line in filter(None, map(str.strip, data.decode("utf-8-sig").splitlines())):
                 path, label = found.groups() if (found := LINE.fullmatch(line)) else (line, None)
                 yield {"path": path, "label": label}
         else:
@@ -97,11 +100,12 @@ def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield the rows of CSV, TSV or JSON lines, each with its text; a header and an empty line have no columns."""
     lines = [*StringIO(text, newline="")]
     if name.lower().endswith(JSON_LINES):
-        yield from ((dict(json.loads(line)) if line.strip() else {}, line) for line in lines)
+        yield from ((dict(json.loads(line.removeprefix("\ufeff"))) if line.strip() else {}, line) for line in lines)
         return
     names = re.sub('"[^"]*"', "", next(filter(str.strip, lines), ""))
     delimiter = max("\t,;" if name.lower().endswith(".tsv") else ",;\t", key=names.count)
-    reader = csv.reader((line.removeprefix("\ufeff") for line in lines), delimiter=delimiter, strict=True)  # of Excel
+    plain = (line.removeprefix("\ufeff") for line in lines)  # of Excel
+    reader = csv.reader(plain, delimiter=delimiter, skipinitialspace=True, strict=True)
     header, start = list[str](), 0
     for cells in reader:
         row = zip_longest(header, cells[: len(header)]) if cells else ()

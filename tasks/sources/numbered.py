@@ -1,5 +1,6 @@
 """The interface of all forms of rows, and rows of arrays as image files."""
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from tasks.errors import DataError
 from tasks.storage import Place, at
 from tasks.storage.foreign import FREE_ROWS, MAX_ROWS
-from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName
+from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName, split_among
 
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
 MAX_LABEL = 255  # characters
@@ -49,11 +50,16 @@ def own_file(folder: Place, name: str) -> Place:
 def row_name(split: str | None, class_name: str | None, name: str) -> str:
     """Return a file name for a row; raises `DataError` if it cannot be one.
 
-    >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png")
-    ('train/cat/1.png', '(none)/1.png')
+    Class numbers may have become floats where one was missing.
+
+    >>> row_name("train", "cat", "1.png"), row_name(None, None, "1.png"), row_name(None, "3.0", "1.png")
+    ('train/cat/1.png', '(none)/1.png', '3/1.png')
     """
+    class_name = re.sub(r"^(\d+)\.0$", r"\1", class_name) if class_name else None
     if class_name and len(class_name) > MAX_LABEL:
         raise DataError(f"{name} has a class of {len(class_name):,} characters; the limit is {MAX_LABEL}; shorten it.")
+    if class_name in (".", ".."):
+        raise DataError(f"{name} has the class {class_name!r}, which no folder can have; rename it.")
     row = "/".join(part for part in (split, (class_name or UNLABELLED).replace("/", "_"), name) if part)
     try:
         row.encode("utf-8", "surrogateescape")
@@ -68,7 +74,7 @@ def split_in(name: str) -> SplitName | None:
     >>> split_in("x_train"), split_in("data/test-00000-of-00002.parquet"), split_in("constrained")
     ('train', 'test', None)
     """
-    return next((SPLIT_FOLDERS[word] for word in words_in(name) if word in SPLIT_FOLDERS), None)
+    return split_among(words_in(name))
 
 
 def words_in(name: str) -> list[str]:

@@ -4,8 +4,6 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,6 +21,7 @@ from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import Place, at, disk, stages
 from tasks.storage.disk import storage_errors
+from tasks.storage.place import names_below
 from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
 
@@ -72,7 +71,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
                 named = (Entry(one.name, one.kind) for one in walked)
                 splits_of(source, list_members(named, source.name), found.notes)  # raises before any file is read
             return _listed(source, read_folder(place, walked), files=True, notes=found.notes)
-        return _read_ahead(source, at(place).expanded(), workspace)
+        return _archives(source, at(place).expanded(), workspace)
 
 
 def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
@@ -87,20 +86,13 @@ def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
     return [one for one in at(folder).walk(source.links) if not one.name.startswith(below)]
 
 
-def _read_ahead(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
-    """Open archives: list their members while they are hashed, and the rest only for a new index."""
-    location, packings = source.location, [packed.packing_of(file) for file in files]
-    with ThreadPoolExecutor(1) as pool:
-        digest = pool.submit(_sha256, files)
-        if any(packings):
-            location = _unpack(digest.result(), files, packings, workspace)
-            files = at(workspace.locate(location)).expanded()
-        listing, ahead = _members(source, files, digest.done), list[Placed]()
-        for found in listing:
-            ahead += found
-            if digest.done():
-                break
-    return Opened(location, cache(lambda: together(chain(ahead, *listing), source.name)), digest.result())
+def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
+    """Open archives; their members are listed only for a new index."""
+    location, packings, sha256 = source.location, [packed.packing_of(file) for file in files], _sha256(files)
+    if any(packings):
+        location = _unpack(sha256, files, packings, workspace)
+        files = at(workspace.locate(location)).expanded()
+    return Opened(location, lambda: together(_members(source, files), source.name), sha256)
 
 
 def _sha256(files: Sequence[Place]) -> str:
@@ -147,7 +139,7 @@ def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:
             before = ", "
             yield entry
 
-    listing = list_members(noted(), source.name)
+    listing = list_members(noted(), source.name, of_rows=not about.get("files"))
     digest.update(b"]" if len(listing) else b"[]")
     return Opened(source.location, lambda: listing, digest.hexdigest(), **about)
 
@@ -164,30 +156,21 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
             yield file_entry(name, number, data, group)
 
 
-def _members(source: Source, files: Sequence[Place], hashed: Callable[[], bool]) -> Iterator[list[Placed]]:
-    """List the members of archives like one long archive, for `together`; pause when the archives are hashed."""
+def _members(source: Source, files: Sequence[Place]) -> Iterator[Placed]:
+    """List the members of archives like one long archive, for `together`."""
     start, several = 0, len(files) > 1
-    for file in files:
-        called = file.last if several else source.name
-        prefix = f"{file.last.partition('.')[0]}-" if several else ""
+    for name, file in zip(names_below(files), files, strict=True):
+        called = name if several else source.name
+        prefix = f"{name.partition('.')[0]}-".replace("/", "-") if several else ""
         with at(file).reading() as opened:
             entries = zips.read_entries(file) if zips.is_zip(file) else archive.read_entries(opened, called)
-            ahead = list_members(_until(hashed, entries), called)
-            yield []
-            listing = together([("", 0, ahead), ("", 0, list_members(entries, called))], called)
+            listing = list_members(entries, called)
         if listing.named(FACTS).any():
             with opened_archive(file) as read:
                 listing = list_members(named_by_class(list(listing.entries()), read, prefix), called)
-        split = split_in(file.last) if several and source.role == "root" else None
-        yield [(f"{split}/" if split else "", start, listing)]
+        split = split_in(name) if several and source.role == "root" else None
+        yield f"{split}/" if split else "", start, listing
         start += at(file).size()
-
-
-def _until(hashed: Callable[[], bool], entries: Iterator[Entry]) -> Iterator[Entry]:
-    for entry in entries:
-        yield entry
-        if hashed():
-            return
 
 
 def _unpack(sha256: str, files: Sequence[Place], packings: Sequence[str | None], workspace: Place) -> str:

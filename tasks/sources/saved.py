@@ -51,7 +51,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
         values = batches[group].column(column)
         yield from (values.slice(start, ROWS) for start in range(0, len(values), ROWS))
 
-    return Groups(place, split, schema, [len(batch) for batch in batches], read)
+    return Groups(place, place.last, split, schema, [len(batch) for batch in batches], read)
 
 
 def _is_compressed(message: pa.ipc.Message) -> bool:

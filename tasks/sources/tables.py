@@ -3,16 +3,18 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.columns import USUAL, Columns, find
+from tasks.columns import Columns, find
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, row_name, split_in, split_of
 from tasks.sources.packed import refuse_bomb
 from tasks.storage import Place, at, foreign
+from tasks.storage.place import names_below
+from tasks.vocabulary import SPLIT_FOLDERS
 
 PARQUET = b"PAR1"  # start of a file
 
@@ -22,6 +24,7 @@ class Groups:
     """A file of rows in groups, as Parquet and Arrow keep them."""
 
     place: Place
+    name: str  # unique in its split
     split: str | None  # from its name or folder
     schema: pa.Schema
     sizes: list[int]  # rows of each group
@@ -35,7 +38,7 @@ def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: fro
     for file in files:
         found = {what: find(what, file.schema.names, columns, str(source)) for what in ("label", "split", "group")}
         labels, splits, own_groups = (_values(file, name, source) for name in found.values())
-        stem = PurePosixPath(file.place.last).stem
+        stem = splitext(file.name)[0].replace("/", "-")
         every += [
             row_name(split_of(split, f"row {row + 1:,} of {file.place}") or file.split, label, f"{stem}-{row:06d}")
             for row, (label, split) in enumerate(zip(labels, splits, strict=True))
@@ -45,15 +48,18 @@ def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: fro
 
 
 def image_column(schema: pa.Schema, columns: Columns) -> str | None:
-    """Return the column of image bytes: the given one, or one of structs with bytes, or of bytes with a usual name."""
+    """Return the column of image bytes, of structs with bytes or of bytes: the given one, or one with a usual name.
+
+    A column of structs may have any name if it is the only one; raises `DataError` if there are several.
+    """
     if "image" in columns:
         return columns["image"] if columns["image"] in schema.names else None
-    for field in schema:
-        if pa.types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
-            return str(field.name)
-    is_bytes = (pa.types.is_binary, pa.types.is_large_binary)
-    binary = (field.name for field in schema if any(kind(field.type) for kind in is_bytes))
-    return next((str(name) for name in binary if name.lower() in USUAL["image"]), None)
+    structs = [of.name for of in schema if pa.types.is_struct(of.type) and of.type.get_field_index("bytes") >= 0]
+    plain = [of.name for of in schema if pa.types.is_binary(of.type) or pa.types.is_large_binary(of.type)]
+    usual = find("image", structs, {}, "") or find("image", plain, {}, "")
+    if len(structs) > 1 and not usual:
+        raise DataError(f"images are in the columns {', '.join(structs)}; name one: `--columns image={structs[0]}`.")
+    return usual or next(iter(structs), None)
 
 
 class _Images:
@@ -103,14 +109,15 @@ def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
 
 def open_parquet(place: Place, columns: Columns) -> Rows | None:
     """Return the images of Parquet files as rows; None unless every file of the source is Parquet with images."""
-    folder = at(place).is_folder()
-    files = {file.name.removeprefix(place.name).lstrip("/") if folder else file.last: file for file in _files_of(place)}
-    several, found = [*files.values()] != [place], []
-    for name, file in files.items():
-        found.append(_groups_of(file, split_in(name) if several else None))
+    if not (files := _files_of(place)):
+        return None
+    found = []
+    for name, file in zip(names_below(files), files, strict=True):
+        found.append(_groups_of(file, name, split_in(name) if files != [place] else None))
         if image_column(found[-1].schema, columns) is None:
             return None
-    return rows_of(found, place, columns, frozenset(files)) if found else None
+    below = frozenset(file.name.removeprefix(place.name).lstrip("/") for file in files)
+    return rows_of(found, place, columns, below)
 
 
 def is_parquet(file: Place) -> bool:
@@ -118,7 +125,7 @@ def is_parquet(file: Place) -> bool:
     return at(file).read_bytes(4) == PARQUET
 
 
-def _groups_of(place: Place, split: str | None) -> Groups:
+def _groups_of(place: Place, name: str, split: str | None) -> Groups:
     """Open a Parquet file; raises `DataError` when it is damaged, or larger than its footer or size may say."""
     with foreign.open_parquet(place) as file:
         about, schema = file.metadata, file.schema_arrow
@@ -131,13 +138,20 @@ def _groups_of(place: Place, split: str | None) -> Groups:
             for batch in file.iter_batches(foreign.ROWS, [group], [column]):
                 yield batch.column(column)
 
-    return Groups(place, split, schema, [group.num_rows for group in groups], read)
+    return Groups(place, name, split, schema, [group.num_rows for group in groups], read)
 
 
 def _files_of(place: Place) -> list[Place]:
-    """Return the Parquet files of a source: itself, the matches of its name, or the files in its folder or in data."""
+    """Return the Parquet files of a source: itself, the matches of its name, or the files in its folders."""
     if at(place).is_folder():
-        folders = [place, *(place / name for name in ("data",) if at(place / name).is_folder())]
-        names = [(folder, name) for folder in folders for name in at(folder).names() if name.endswith(".parquet")]
-        return [own_file(folder, name) for folder, name in names]
+        every = ((folder, name) for folder in _folders_of(place) for name in at(folder).names())
+        return [own_file(folder, name) for folder, name in every if name.endswith(".parquet")]
     return [file for file in at(place).expanded() if is_parquet(file)]
+
+
+def _folders_of(place: Place, depth: int = 2) -> Iterator[Place]:
+    """Yield a folder and the folders of Hugging Face in it, such as ``default/train``."""
+    yield place
+    for name in at(place).names() if depth else ():
+        if name.lower() in {"data", "default", *SPLIT_FOLDERS} and at(place / name).is_folder():
+            yield from _folders_of(place / name, depth - 1)

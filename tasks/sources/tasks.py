@@ -23,7 +23,7 @@ from tasks.storage import Place, at, disk, stages
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role, is_generated
 
-VERSION, INDEXED = 7, 12
+VERSION, INDEXED = 8, 13
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
@@ -133,7 +133,7 @@ def _in_block(source: str) -> str:
 
 
 def _published(name: PublicName, workspace: Place) -> Place:
-    files, lay_out = PUBLIC_SETS[name].files, PUBLIC_SETS[name].lay_out
+    files, lay_out = PUBLIC_SETS[name]
     folder = downloads_in(workspace) / name  # several sets have files with the same names
     here = [download.download_published(file, folder) for file in files]
     inputs = {"version": VERSION, "name": name, "files": [file.sha256 for file in files]}
@@ -144,6 +144,7 @@ def _published(name: PublicName, workspace: Place) -> Place:
 def _render(role: Role, folder: str, workspace: Place) -> Place:
     files = fonts.find_fonts(Place.of(folder) if folder else None)
     name = f"notMNIST_{role}.tar"
-    inputs = {"version": VERSION, "fonts": fonts.fonts_digest(files), "role": role} | shaped_by("fonts")
+    digests = [[font.last, at(font).sha256()] for font in files]
+    inputs = {"version": VERSION, "fonts": digests, "role": role} | shaped_by("fonts")
     made = stages.stage(workspace, "fonts", inputs, lambda target: fonts.write_archive(files, role, target / name))
     return made.folder / name

@@ -12,6 +12,7 @@ from contextlib import suppress
 from tasks.columns import find
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
+from tasks.sources.layout import split_of_folder
 from tasks.sources.members import Read
 from tasks.sources.numbered import row_name
 
@@ -34,7 +35,9 @@ def _named(entry: Entry, labels: dict[str, str], prefix: str) -> Entry:
     key, ending = _parts(entry)
     if entry.kind == "file" and ending not in IMAGE_ENDINGS:
         return entry._replace(kind="beside")
-    return entry._replace(name=row_name(None, labels.get(key), prefix + posixpath.basename(entry.name)))
+    split = None if prefix else split_of_folder(entry.name)
+    own = posixpath.normpath(entry.name).replace("/", "-")
+    return entry._replace(name=row_name(split, labels.get(key), prefix + own))
 
 
 def _labels(entries: Sequence[Entry], read: Read) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ DAMAGED_ZIP = (
 )  # fmt: skip
 PACKED = zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA  # compressions that `zipfile` unpacks without a limit
 MAX_PACKED = 64 << 20  # bytes of a member with such a compression, and of its window
+WINDOWS = 0  # a system in a header
 NO_SIZE = b"\xff" * 8  # in the header of a file of LZMA
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of a member of a zip
 
@@ -49,6 +50,8 @@ def read_entries(place: Place) -> Iterator[Entry]:
         if len(members) > MAX_MEMBERS:
             raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
         for member in members:
+            if member.create_system == WINDOWS:  # some programs there write the separator of their system
+                member.filename = member.filename.replace("\\", "/")
             if not member.filename.endswith("/"):
                 yield _entry(archive, member)
 

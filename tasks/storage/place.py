@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
 from tasks.addresses import public_name
 from tasks.errors import DataError, UsageError
@@ -70,6 +71,17 @@ class Place:
     def __str__(self) -> str:
         """Return the path or address, for people."""
         return f"{self.root.rstrip('/')}/{self.name}" if self.name else self.root
+
+
+def names_below(files: Sequence[Place]) -> list[str]:
+    """Return the names of files below the folder that contains all of them.
+
+    >>> names_below([Place("/a/en/1.tar"), Place("/a/es/1.tar")]), names_below([Place("/a/en/1.tar")])
+    (['en/1.tar', 'es/1.tar'], ['1.tar'])
+    """
+    paths = [PurePosixPath(str(file)) for file in files]
+    folder = os.path.commonpath([path.parent for path in paths])
+    return [str(path.relative_to(folder)) for path in paths]
 
 
 def refuse_other_encodings(name: str) -> None:

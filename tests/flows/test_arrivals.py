@@ -245,7 +245,11 @@ def test_images_that_are_added_without_a_comparison_pass_the_gates_on_files(
             r"allows 5 % of the images not to be new, and 10\.42 % may not be; `--undecided pass` accepts",
         ),
         ({"max_quarantine": 1, "max_duplicates": 0.05, "undecided": "pass"}, 0, ""),
-        ({"max_quarantine": 1, "max_duplicates": 0.01}, 4, r"--max-duplicates allows 1 % of the images not to be new, and .* % are not\.$"),
+        (
+            {"max_quarantine": 1, "max_duplicates": 0.01},
+            4,
+            r"--max-duplicates allows 1 % of the images not to be new, and .* % are not\.$",
+        ),
         (
             {"max_quarantine": 1, "max_duplicates": 0.11},
             4,
@@ -305,7 +309,10 @@ def test_a_batch_is_compared_with_several_references_and_added_to_the_first(
 
 def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: Path) -> None:
     batch = batch_of(tmp_path / "batch", {"a": [1, 50, 51, 52]})
-    with pytest.raises(GateError, match=r"3 new, 1 known; --max-duplicates allows 20 % of the images not to be new, and 25\.00 % are not\.$"):
+    with pytest.raises(
+        GateError,
+        match=r"3 new, 1 known; --max-duplicates allows 20 % of the images not to be new, and 25\.00 % are not\.$",
+    ):
         arrivals(source=batch, max_duplicates=0.2, accept=True, **small)
     assert reference_in(small).rows == 24, "a batch that fails its gate is not accepted"
     where = ("--against", "known", "--workspace", str(small["workspace"]))

@@ -97,6 +97,17 @@ def test_images_beside_the_class_folders_are_told_and_fail_the_gate(prefect_serv
     assert audit(root=root, workspace=tmp_path / "w", max_quarantine=0.38).rows.test == 10
 
 
+def test_ignored_images_and_archives_are_told_however_few_they_are(prefect_server: None, tmp_path: Path) -> None:
+    files = {
+        f"{split}/{n}.png": png(image) for split in ("train", "test") for n, image in enumerate(glyphs(150, seed=3))
+    }
+    rows = "".join(f"{n}.png,x\n" for n in range(149))
+    tables = {f"{split}.csv": f"file_name,label\n{rows}".encode() for split in ("train", "test")}
+    root = write_folder(tmp_path / "data", files | tables | {"test.zip": b"", "notes.md": b""})
+    report = audit(root=str(root), workspace=tmp_path / "w")
+    assert "Files ignored, so not compared: 3 of 302 (2 .png, 1 .zip)." in answer(Numbers(report))
+
+
 def test_without_a_test_split_answer_and_gate_speak_of_validation(prefect_server: None, tmp_path: Path) -> None:
     root = splits_of(tmp_path / "data", train=list(range(30)), val=list(range(24, 40)))
     with pytest.raises(GateError, match=r"6 of 16 validation images \(37\.50 %\) have a duplicate in train") as caught:
@@ -244,7 +255,7 @@ GATES: dict[str, tuple[dict[str, bytes], tuple[str, str], str]] = {
         ("--view", "ink"),
         "the width or height is not the expected one (3; `--view photo` reads images of any ",
     ),
-    "labels": (LABELS, ("--max-ignored", "0.1"), "Files ignored for the ending of their names: 24 (33.33 %: .txt 24)"),
+    "labels": (LABELS, ("--max-ignored", "0.1"), "Files ignored: 24 (33.33 %: .txt 24)"),
     "overlap": ({}, ("--max-overlap", "0.1"), "4 of 24 test images (16.67 %) have a duplicate in train, more than"),
     "rows": ({}, ("--min-rows", "22"), "Too few test images are left: 20, and --min-rows requires 22;"),
 }  # fmt: skip
@@ -273,7 +284,7 @@ def test_a_gate_that_fails_prints_reasons_and_what_to_type(
 def test_the_answer_comes_before_the_files_of_other_kinds(audited: Report) -> None:
     said = answer(Numbers(replace(audited, ignored=(IgnoredKind(".txt", 890),))))
     before = answer(Numbers(replace(audited, ignored=())))
-    assert said.startswith(f"{before} Files ignored for their endings: 890 of ")
+    assert said.startswith(f"{before} Files ignored, so not compared: 890 of ")
     assert said.endswith("(890 .txt).")
 
 

@@ -146,12 +146,14 @@ def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
         ("path,label\n../x.png,a\n", "leads out of its folder"),
         ("path\n/etc/passwd\n", "leads out of its folder"),
         ("picture\nx.png\n", "has no path"),
-        ("path,split\nx.png,holdout\n", "use train"),
+        ("path,split\nx.png,spare\n", "use train"),
+        ("x.png,train\ny.png,test\n", "its first line names an image, so it has no header"),
         ('path,label\n"x.png,a\n', "not a readable manifest"),
     ],
 )
 def test_a_manifest_that_can_not_be_followed_is_refused(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "a.csv").write_text(text)
+    (tmp_path / "x.png").touch()
     with pytest.raises(DataError, match=said):
         opened(tmp_path / "a.csv")
 

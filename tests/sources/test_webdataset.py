@@ -21,7 +21,7 @@ def test_an_image_gets_the_class_of_its_key_and_all_else_lies_beside_it() -> Non
         "s/01.jpg": b"", "s/01.cls": b"3", "s/01.seg.png": b"", "s/02.PNG": b"", "s/02.cls": b"a/b\n", "x.txt": b"",
     }  # fmt: skip
     assert named(members, "shard-") == {
-        "3/shard-01.jpg": "file", "s/01.cls": "beside", "s/01.seg.png": "beside", "a_b/shard-02.PNG": "file",
+        "3/shard-s-01.jpg": "file", "s/01.cls": "beside", "s/01.seg.png": "beside", "a_b/shard-s-02.PNG": "file",
         "s/02.cls": "beside", "x.txt": "beside",
     }  # fmt: skip
 
