@@ -1,7 +1,8 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
-Small copies rule out most pairs early. The inside of bars around a copy is aligned as well, and the higher agreement
-counts.
+Small copies rule out most pairs early. Each copy of a pair is aligned with the other one: a crop may find its place in
+the original, and the original not its place in the crop. The inside of bars around a copy is aligned as well. The
+highest agreement counts.
 
 Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
 their agreement is negative. The pair may be a duplicate, but this is never certain.
@@ -12,6 +13,7 @@ import numpy as np
 from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
+from tasks.overlap.threshold import NEAR_IDENTICAL
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.forms import seen_through, windows
@@ -37,13 +39,13 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
         some = slice(start, start + AT_ONCE)
         one, two = first.take(some), second.take(some)
         pictures = one.read()[:, :, ::-1] if mirrored else one.read(), two.read()
-        found = _decided(*pictures, np.minimum(one.texture, two.texture))
+        found = _both_ways(*pictures, np.minimum(one.texture, two.texture))
         for side, (own, other) in enumerate(((one, two), (two, one))):
             framed = np.flatnonzero(own.framed)
             seen = [each[framed] for each in pictures]
             seen[side] = seen_through(seen[side], windows(seen[side]))  # inside the bars
             share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[framed])
-            found[framed] = _higher(found[framed], _decided(seen[0], seen[1], share))
+            found[framed] = _higher(found[framed], _both_ways(seen[0], seen[1], share))
         return found
 
     with several_threads() as pool:
@@ -59,8 +61,7 @@ def similarity_of(one: Images, two: Images) -> Floats:
     found = np.ones(len(one))
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
     if one.copies and two.copies:
-        first, second = one.copies.take(differ), two.copies.take(differ)
-        found[differ] = _higher(agreements(first, second), agreements(second, first))
+        found[differ] = agreements(one.copies.take(differ), two.copies.take(differ))
         return found
     shared = shared_bits(one.patterns.words, two.patterns.words, differ, differ)
     a, b = one.patterns.counts[differ], two.patterns.counts[differ]
@@ -72,6 +73,14 @@ def _higher(one: Floats, other: Floats) -> Floats:
     """Return the higher agreement of each pair: one of a duplicate before an uncertain one, and this before others."""
     high, low = np.maximum(one, other), np.minimum(one, other)
     return np.where((high < LOWEST) & (low < 0), low, high)
+
+
+def _both_ways(first: Gray, second: Gray, share: Pixels) -> Floats:
+    """Return the agreement of each pair of copies, aligned the other way as well if that may change the verdict."""
+    found = _decided(first, second, share)
+    rest = np.flatnonzero(found < NEAR_IDENTICAL)
+    found[rest] = _higher(found[rest], _decided(second[rest], first[rest], share[rest]))
+    return found
 
 
 def _decided(first: Gray, second: Gray, share: Pixels) -> Floats:

@@ -167,7 +167,7 @@ def _listed(found: Nearest, first: RowNumbers, second: RowNumbers) -> Pairs:
 
 
 def measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: bool = False) -> Pairs:
-    """Measure pairs by aligning the second image with the searched one, within a split with the smaller digest."""
+    """Measure pairs by the agreement of their copies."""
     sides = [(one.numbers, one.gray), (two.numbers, two.gray)]
     if within:  # either image of a pair may be a searched one
         numbers, at = np.unique(np.append(one.numbers, two.numbers), return_index=True)

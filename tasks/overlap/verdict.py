@@ -101,7 +101,7 @@ def _judge_kinds(
         threshold = _unless_common(lowest(rows, rows, pool, PRECISION), random)
         below = rows if threshold is None else rows[rows < threshold]
         unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
-        if threshold is None:
+        if (threshold or NEVER) > SIMILAR:
             unsure = min(unsure or NEVER, SIMILAR)
         kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
         for p in percents:
