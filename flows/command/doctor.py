@@ -36,7 +36,7 @@ def doctor(*, workspace: p.Workspace = None) -> None:
 
 def _versions() -> str:
     there = {found.name.lower(): found.version for found in distributions()}
-    found = ", ".join(f"{name} {there.get(name, 'is missing')}" for name in PACKAGES)
+    found = ", ".join(f"{name} {there.get(name, 'not installed')}" for name in PACKAGES)
     return f"Python {platform.python_version()}, {found}; {engine()} compares images"
 
 
