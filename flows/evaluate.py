@@ -44,7 +44,7 @@ def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None 
     planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here, since filters apply to all threads
-        warnings.filterwarnings("ignore", "Stochastic Optimizer: Maximum iterations")  # the limit is intended
+        warnings.filterwarnings("ignore", "Stochastic Optimizer|lbfgs failed")  # the limits are intended
         for some in side_by_side(planned):
             futures = [train_and_score.submit(spec, measured, compared, batch, spec.place) for batch in some]
             work = [len(batch.trainings) for batch in some]

@@ -1,13 +1,11 @@
 """The fitted models of the comparison; `1nn` is in `neighbours`."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
@@ -41,9 +39,7 @@ def fit(model: ModelName, pixels: Pixels, labels: Labels, seed: int) -> Classifi
     classifier = MODELS[model](seed) if len(np.unique(labels)) > 1 else DummyClassifier()
     if isinstance(classifier, MLPClassifier):
         classifier.set_params(batch_size=min(BATCH, len(labels)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the limit on iterations is intended
-        return classifier.fit(pixels, labels)
+    return classifier.fit(pixels, labels)
 
 
 def predict(classifier: ClassifierMixin, pixels: Pixels) -> tuple[Labels, NDArray[np.float32]]:

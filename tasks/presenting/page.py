@@ -120,11 +120,10 @@ def _policy(style: str, script: str) -> str:
 def _saved_lists(run: Place) -> list[dict[str, str]]:
     """Return the ``name``, ``title`` and ``uri`` of each list: files to keep, files to remove, and all actions."""
     texts = {}
-    for name, pattern in (("{}", "keep.txt"), ("{}", "remove.txt"), ("remove-{}", "remove/*")):
+    for what, pattern in (("keep", "keep.txt"), ("remove", "remove.txt"), ("remove", "remove/*")):
         for place in at(run).matching(pattern):
             if at(place).size() <= SAVED:
-                title = "files to keep" if pattern == "keep.txt" else "files to remove"
-                texts[name.format(place.last)] = title, at(place).read_text()
+                texts[pattern.replace("/*", f"-{place.last}")] = f"files to {what}", at(place).read_text()
     if at(run / "actions.csv").is_file():
         texts["actions.csv"] = "what to do, why, and the duplicate of each", _in_question(run / "actions.csv")
     begins = "data:text/plain;charset=utf-8;base64,"

@@ -148,19 +148,17 @@ def sentences(numbers: Numbers, macro: str, **more: Any) -> list[str]:
     for one in report.conclusions:
         if one.reason is not None:
             untold[one.reason, one.trainings if one.reason == "few_trainings" else 0].append(one)
-    template = ENVIRONMENTS[numbers.html].get_template("words.jinja")
-    module = template.make_module(
-        {
-            "n": numbers,
-            "report": report,
-            "effects": {(one.model, one.train_rows, one.comparison): one for one in report.effects},
-            "untold": [(reason, some) for (reason, _), some in untold.items()],
-            "unlabelled": UNLABELLED,
-            "hold_images": HOLD_IMAGES,
-            "folder": quote(folder_for(report)),
-            **more,
-        }
-    )
+    variables = {
+        "n": numbers,
+        "report": report,
+        "effects": {(one.model, one.train_rows, one.comparison): one for one in report.effects},
+        "untold": [(reason, some) for (reason, _), some in untold.items()],
+        "unlabelled": UNLABELLED,
+        "hold_images": HOLD_IMAGES,
+        "folder": quote(folder_for(report)),
+        **more,
+    }
+    module = ENVIRONMENTS[numbers.html].get_template("words.jinja").make_module(variables)
     return [line for line in str(getattr(module, macro)()).split("\n") if line.strip()]
 
 

@@ -104,8 +104,8 @@ def _fetch(url: str, part: Place) -> None:
         with answered("GET", url) as answer:
             if not answer.ok:
                 kind = SourceUnavailableError if answer.status_code in MAY_HEAL else DataError
-                status = f"answered with status {answer.status_code}; check the address or try again later."
-                raise kind(f"{public_name(url)} {status}")
+                check = "name and password" if answer.status_code in (401, 403) else "address or try again later"
+                raise kind(f"{public_name(url)} answered with status {answer.status_code}; check the {check}.")
             stated = answer.headers.get("Content-Length", "")
             length = int(stated) if stated.isdecimal() else None
             shown = tqdm(total=length, unit="B", unit_scale=True, leave=False, disable=not sys.stderr.isatty())

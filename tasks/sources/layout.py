@@ -39,8 +39,7 @@ def split_folders(folders: set[str]) -> dict[SplitName, str]:
     """
     root = common_root(folders)
     names = sorted({folder[len(root) :].strip("/").partition("/")[0] for folder in folders})
-    known = [name for name in names if name.lower() in SPLIT_FOLDERS]
-    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in known}
+    found = {SPLIT_FOLDERS[name.lower()]: posixpath.join(root, name) for name in names if name.lower() in SPLIT_FOLDERS}
     whole = len(found) == len(names) > 1 and "train" in found
     return {split: found[split] for split in SPLITS if split in found} if whole else {}
 

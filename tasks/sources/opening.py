@@ -88,16 +88,13 @@ def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
 
 def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
     """Open archives; their members are listed only for a new index."""
-    location, packings, sha256 = source.location, [packed.packing_of(file) for file in files], _sha256(files)
+    location, packings = source.location, [packed.packing_of(file) for file in files]
+    digests = [at(file).sha256() for file in files]
+    sha256 = digests[0] if len(files) == 1 else stages.digest_of([names_below(files), digests])
     if any(packings):
         location = _unpack(sha256, files, packings, workspace)
         files = at(workspace.locate(location)).expanded()
     return Opened(location, lambda: together(_members(source, files), source.name), sha256)
-
-
-def _sha256(files: Sequence[Place]) -> str:
-    digests = [at(file).sha256() for file in files]
-    return digests[0] if len(files) == 1 else stages.digest_of([[file.last for file in files], digests])
 
 
 def read_folder(root: Place, known: Iterable[Listed] | None = None) -> Iterator[Entry]:
