@@ -9,6 +9,7 @@ from PIL import Image
 from tasks.arrays import Gray
 from tasks.overlap import agreements as module
 from tasks.overlap.agreements import GOES_ON, agreements
+from tasks.overlap.threshold import NEAR_IDENTICAL
 from tasks.registration.agreement import agreement, overlay
 from tasks.registration.align import register
 from tasks.registration.forms import facts_of
@@ -51,6 +52,18 @@ def test_copies_agree_as_registered_and_others_are_refused_early(pairs: tuple[Co
     assert found[~same].max() < LOWEST
     assert (found[~same] < GOES_ON).mean() > 0.9
     np.testing.assert_allclose(found * 10_000, np.rint(found * 10_000), atol=1e-6)
+
+
+def test_either_of_a_pair_may_be_the_changed_copy(pairs: tuple[Copies, Copies]) -> None:
+    """A crop may find its place in the original where the original does not find its place in the crop."""
+    first, second = pairs
+    found, turned = agreements(first, second), agreements(second, first)
+    both = np.maximum(np.abs(found), np.abs(turned)) < NEAR_IDENTICAL
+    np.testing.assert_array_equal(found[both], turned[both])
+    pictures, share = (first.read(), second.read()), np.minimum(first.texture, second.texture)
+    one, other = module._decided(*pictures, share), module._decided(*pictures[::-1], share)
+    assert (one != other).mean() > 0.9
+    assert (found >= np.floor(np.maximum(one, other) * 10_000) / 10_000).all()
 
 
 def test_pairs_are_decided_alike_in_other_batches_and_by_any_number_of_threads(

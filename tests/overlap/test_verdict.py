@@ -85,6 +85,16 @@ def test_more_matches_than_look_alikes_explain_are_undecided_below_a_threshold_o
     assert without.unconfirmed <= 2
 
 
+@pytest.mark.parametrize("count", [0, 5, 20, 80, 300])
+def test_further_copies_turn_no_undecided_match_into_a_different_picture(count: int) -> None:
+    """With many copies the threshold is 0.97, and a match of 0.96 was different, which alone was undecided."""
+    similar = np.append(look_alikes(200, 0, rate=4.0, centre=0.85), np.linspace(0.971, 0.989, count))
+    similarity = np.append(np.minimum(similar, 0.989), 0.96)
+    found = of_pictures(similarity, side=200)
+    line, unsure = lines_of(matches_of(similarity), found, PHOTO)
+    assert min(line[-1], unsure[-1]) <= 0.96
+
+
 def test_where_nothing_is_alike_nothing_is_in_doubt() -> None:
     found = of_pictures(np.full(1000, 0.4))
     assert (found.why_not, found.warning, found.unconfirmed) == (None, "", 0)
