@@ -72,7 +72,8 @@ class Held:
         endings = Counter(posixpath.splitext(path)[1].lower() or "without an ending" for path in self.files)
         kinds = Counter(kind for kind, _ in self.others)
         counts = some([f"{count:,} {kind}" for kind, count in (endings + kinds).most_common()])
-        return f"holds no images, but {counts}" if counts else "is empty"
+        such = f" ({self.others[0][1]} is {self.others[0][0]})" if self.others else ""
+        return f"holds no images, but {counts}{such}" if counts else "is empty"
 
     def audit(self, splits: dict[SplitName, str]) -> str:
         """Return the command that compares parts of the source, using validation as test if test is missing."""
