@@ -8,8 +8,8 @@ IMAGE_ENDINGS = {  # ending -> Pillow's name of the format, or DICOM
     ".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000", ".jpx": "JPEG2000", ".j2c": "JPEG2000",
     ".heic": "HEIF", ".heif": "HEIF", ".dcm": "DICOM", ".dicom": "DICOM",
 }  # fmt: skip
-# Endings of images, and of files with several.
-HOLD_IMAGES = {*IMAGE_ENDINGS, ".7z", ".gz", ".h5", ".npy", ".npz", ".parquet", ".rar", ".tar", ".tgz", ".xz", ".zip"}
+SEVERAL = (".7z", ".gz", ".h5", ".npy", ".npz", ".parquet", ".rar", ".tar", ".tgz", ".xz", ".zip")
+HOLD_IMAGES = dict.fromkeys(SEVERAL, "") | IMAGE_ENDINGS
 ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first ending of each format
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8",

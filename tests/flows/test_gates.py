@@ -104,8 +104,11 @@ def test_ignored_images_and_archives_are_told_however_few_they_are(prefect_serve
     rows = "".join(f"{n}.png,x\n" for n in range(149))
     tables = {f"{split}.csv": f"file_name,label\n{rows}".encode() for split in ("train", "test")}
     root = write_folder(tmp_path / "data", files | tables | {"test.zip": b"", "notes.md": b""})
-    report = audit(root=str(root), workspace=tmp_path / "w")
-    assert "Files ignored, so not compared: 3 of 302 (2 .png, 1 .zip)." in answer(Numbers(report))
+    numbers = Numbers(audit(root=str(root), workspace=tmp_path / "w"))
+    assert "Files ignored, so not compared: 3 of 302 (2 .png, 1 .zip)." in answer(numbers)
+    assert sentences(numbers, "outcome") == ["duplicates"]
+    clean = Numbers(replace(numbers.report, overlap=tuple(replace(one, exact=0) for one in numbers.report.overlap)))
+    assert sentences(clean, "outcome") == ["undecided"]
 
 
 def test_without_a_test_split_answer_and_gate_speak_of_validation(prefect_server: None, tmp_path: Path) -> None:
