@@ -84,7 +84,11 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
     about = Arrived(loaded.archives[0].name, {"new": batch.rows}, *refused, then="" if spec.whole else then)
     while True:
         before = read_reference(spec.place, spec.against[0])
-        held = next((one.arrived for one in before.live if one.batch == key), None)
+        # Without a dropped segment, images of an accepted batch may be new again.
+        live = before.live if spec.whole or len(spec.against) > 1 or len(before.live) == len(before.segments) else ()
+        held = next((one.arrived for one in live if one.batch == key), None)
+        if held and spec.whole and held.folder:
+            raise UsageError(f"{before.name} has only new images of {held.source}; drop that segment, then add all.")
         if held and (spec.whole or (held.folder and len(spec.against) == 1)):
             say(f"{before.name} has these images already; the results are from their arrival")
             return replace(held, then="")

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from pydantic import NonNegativeInt
 
 from flows.engine.interrupt import stop_as_usual
-from tasks.errors import UsageError
+from tasks.errors import DataError, UsageError
 from tasks.records import parameters as p
 from tasks.storage import Place, at, building, disk
 from tasks.storage.workspace import find_run, workspace_at
@@ -95,9 +95,9 @@ def apply(
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
     every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
-    steps = list(every)
-    if move:  # an earlier call may have moved some
-        steps = [one for one in every if not at(out / one.name).exists() or (one.source and at(one.source).exists())]
+    steps = [one for one in every if not at(out / one.name).exists() or (one.source and at(one.source).exists())]
+    if there := [one.name for one in steps if at(out / one.name).exists()]:
+        raise DataError(f"{out / there[0]} already exists; choose another folder. Nothing was moved.")
     before = f"; {len(every) - len(steps):,} had been moved before" if len(steps) < len(every) else ""
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
         print(f"images left for you to decide (see actions.csv): {', '.join(left)}", file=sys.stderr)

@@ -42,12 +42,15 @@ def kept(run: Place, alone: bool, originals: Originals) -> list[Step]:
 
 
 def gone(run: Place, originals: Originals) -> list[Step]:
-    """Return the removed images of a run, in a folder per source, or without one for a single source."""
+    """Return the removed images, in a folder per source if there are several; `DataError` if one that stays changed."""
     require_whole(run)
     archives = originals.archives
     if inside := [a.name for a in archives if a.role in originals.annotated or not originals.sources[a.role].in_folder]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")
-    ids = tables.read(run / "removed.parquet", ["id"])["id"].combine_chunks()
+    removed = tables.read(run / "removed.parquet", ["id", "twin_id"]).combine_chunks()
+    ids, twins = (removed[name].combine_chunks() for name in ("id", "twin_id"))
+    stay = pc.unique(twins.filter(pc.invert(pc.is_in(twins, value_set=ids))).drop_null())
+    sum(1 for _ in originals.of(stay))  # reads and verifies each
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names, cased=True)  # on one file system, which tells them apart before and after
     steps = _steps(ids, names, originals)

@@ -14,9 +14,6 @@ from tasks.presenting import summary
 from tasks.presenting.words import NOTHING, Numbers, answer, facts, folder_for, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
-from tasks.storage import at
-from tasks.storage.decisions import NAME
-from tasks.storage.workspace import run_at
 from tasks.vocabulary import Comparison
 
 WIDTH, LONG, SHORT, MOST = 100, 40, 2, 3  # columns of a text, of a value that wraps; tables; qualifications
@@ -26,14 +23,10 @@ SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # mo
 
 def print_summary(report: Report, page: str, then: str, console: Console) -> None:
     """Print the answer, its numbers and qualifications, the path of the page, and the next command."""
-    numbers, place = Numbers(report), run_at(report.run).parent.parent / NAME
+    numbers = Numbers(report)
     effect = sentences(numbers, "effect")
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
     lines = [*sentences(numbers, "counts"), *doubts]
-    if report.judged is not None:
-        lines.append(f"decisions   about these images in {place}: {numbers(report.judged, 'applied')}")
-    elif at(place).exists():
-        lines.append(f"decisions   none in {place} was used")
     lines += [f"report      {page}", f"next        {then}"]
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
     for line in lines:

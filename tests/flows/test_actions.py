@@ -138,6 +138,26 @@ def test_a_dry_run_without_files_to_move_names_no_folders(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("prefect_server")
+def test_nothing_is_moved_where_a_name_is_taken_or_what_stays_has_changed(tmp_path: Path) -> None:
+    own = [png(image) for image in glyphs(8, seed=3)]
+    files = {f"a/{i}.png": data for i, data in enumerate(own)} | {f"a/copy{i}.png": own[i] for i in range(3)}
+    source = write_folder(tmp_path / "set", files)
+    found = plain.dedupe(source=str(source), keep="first", workspace=tmp_path / "w")
+    run, gone = ("apply", str(found.run), "--move", str(tmp_path / "gone")), tmp_path / "gone" / "a" / "copy2.png"
+    write_folder(tmp_path / "gone", {"a/copy2.png": b"another"})
+    for words in ((), ("--execute",)):
+        assert f"{gone} already exists; choose another folder. Nothing was moved." in refused(here(*run, *words), 3)
+    gone.unlink()
+    for data in (own[5], None):
+        (source / "a" / "1.png").unlink() if data is None else (source / "a" / "1.png").write_bytes(data)
+        assert "1.png" in refused(here(*run, "--execute"), 3)
+        assert len(files_below(tmp_path / "gone")) == 0
+    write_folder(source, {"a/1.png": own[1]})
+    assert "moved 3 files" in here(*run, "--execute").stderr
+    assert "moved 0 files; 3 had been moved before" in here(*run, "--execute").stderr
+
+
+@pytest.mark.usefixtures("prefect_server")
 def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) -> None:
     own = glyphs(20, seed=3)
     files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import tarfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,26 @@ def test_a_batch_is_compared_with_several_references_and_added_to_the_first(
     again = results(arrivals(source=batch, accept=True, **small | {"against": ("known", "protected")}))
     assert [row["reference"] for row in again] == ["known", "protected", "protected"], "also after it was accepted"
     assert reference_in(small).rows == 25
+
+
+def test_a_dropped_segment_makes_its_images_new_and_a_part_of_a_batch_is_not_the_whole(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    batch = batch_of(tmp_path / "batch", {"a": [1, 2, 60]})
+    assert Counter(row["result"] for row in results(arrivals(source=batch, accept=True, **small))) == {
+        "known": 2,
+        "new": 1,
+    }
+    where = {"workspace": small["workspace"]}
+    with pytest.raises(UsageError, match=r"known has only new images of .*batch; drop that segment, then add all"):
+        add("known", batch, **where)
+    first, second = reference_in(small).live
+    here("reference", "drop", "known", first.id, "--reason", "x", "--workspace", str(small["workspace"]))
+    again = results(arrivals(source=batch, **small))
+    assert Counter(row["result"] for row in again) == {"new": 2, "known": 1}
+    here("reference", "drop", "known", second.id, "--reason", "x", "--workspace", str(small["workspace"]))
+    add("known", batch, **where)
+    assert reference_in(small).rows == 3
 
 
 def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: Path) -> None:
