@@ -84,7 +84,7 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
     about = Arrived(loaded.archives[0].name, {"new": batch.rows}, *refused, then="" if spec.whole else then)
     while True:
         before = read_reference(spec.place, spec.against[0])
-        # Without a dropped segment, images of an accepted batch may be new again.
+        # Once a segment is dropped, images of an accepted batch may be new.
         live = before.live if spec.whole or len(spec.against) > 1 or len(before.live) == len(before.segments) else ()
         held = next((one.arrived for one in live if one.batch == key), None)
         if held and spec.whole and held.folder:

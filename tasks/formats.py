@@ -9,7 +9,7 @@ IMAGE_ENDINGS = {  # ending -> Pillow's name of the format, or DICOM
     ".heic": "HEIF", ".heif": "HEIF", ".dcm": "DICOM", ".dicom": "DICOM",
 }  # fmt: skip
 SEVERAL = (".7z", ".gz", ".h5", ".npy", ".npz", ".parquet", ".rar", ".tar", ".tgz", ".xz", ".zip")
-HOLD_IMAGES = dict.fromkeys(SEVERAL, "") | IMAGE_ENDINGS
+HOLD_IMAGES = dict.fromkeys(SEVERAL, "") | IMAGE_ENDINGS  # endings of images, and of files that may have several
 ENDING_OF = {form: ending for ending, form in reversed(IMAGE_ENDINGS.items())}  # the first ending of each format
 STARTS: dict[str, bytes | tuple[bytes, ...]] = {
     "PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff", "BMP": b"BM", "GIF": b"GIF8",

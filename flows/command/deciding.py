@@ -95,8 +95,8 @@ def apply(
     for source in applying.folders_of(originals, folder):
         print(f"files are taken from {source}", file=sys.stderr)
     every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
-    steps = [one for one in every if not at(out / one.name).exists() or (one.source and at(one.source).exists())]
-    if there := [one.name for one in steps if at(out / one.name).exists()]:
+    steps = [f for f in every if link or not at(out / f.name).exists() or (f.source and at(f.source).exists())]
+    if move and (there := [f.name for f in steps if at(out / f.name).exists()]):
         raise DataError(f"{out / there[0]} already exists; choose another folder. Nothing was moved.")
     before = f"; {len(every) - len(steps):,} had been moved before" if len(steps) < len(every) else ""
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
