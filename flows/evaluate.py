@@ -7,7 +7,7 @@ from typing import cast
 from flows.engine import runners
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
+from tasks.evaluation.plan import batches, check_memory, notes_on_sizes, plan, rounds
 from tasks.evaluation.tasks import find_compared, measure_effects, train_and_score
 from tasks.records import Batch, Evaluation, Findings, Measured, Trained, Training
 from tasks.records.spec import TrainedSpec
@@ -18,7 +18,7 @@ def train_on(spec: TrainedSpec, found: Findings) -> Findings:
 
     For grouped splits, models are also trained on random splits, on the largest number of rows that both have.
     """
-    runner, random = runners.side_by_side(spec), found.random
+    runner, random = runners.runner_for(spec), found.random
     trained = compare_accuracy(runner, spec, Measured(found.splits, found.overlaps, found.sanitized))
     if random is not None:
         sizes = [score.train_rows for score in trained.scores if score.train_rows <= random.splits.train.rows]
@@ -33,7 +33,7 @@ def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None 
         return Trained()
     (compared,) = collect("group test rows", [find_compared.submit(measured, spec.place)])
     if once_on is None:
-        say(*notes_on(spec.sizes, compared.usable, measured.splits.train.rows))
+        say(*notes_on_sizes(spec.sizes, compared.usable, measured.splits.train.rows))
         plans = plan(spec, compared.usable, measured.splits.train.rows)
     else:
         plans = [Training(model, once_on, spec.seed, "with_twins") for model in spec.models if once_on]
@@ -45,7 +45,7 @@ def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None 
     trained: dict[Batch, list[Evaluation]] = {}
     with warnings.catch_warnings():  # here, since filters apply to all threads
         warnings.filterwarnings("ignore", "Stochastic Optimizer|lbfgs failed")  # the limits are intended
-        for some in side_by_side(planned):
+        for some in rounds(planned):
             futures = [train_and_score.submit(spec, measured, compared, batch, spec.place) for batch in some]
             work = [len(batch.trainings) for batch in some]
             trained |= dict(zip(some, collect("train and score", futures, work, "trainings"), strict=True))

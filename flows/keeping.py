@@ -32,7 +32,7 @@ def clean(spec: CleanSpec) -> list[str]:
     except UsageError as reason:  # there are no runs, or one is using it: the next cleaning will do
         say(str(reason))
         return []
-    say(*done.said)
+    say(*done.sentences)
     return done.runs
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flows.engine.declare import our_flow
 from flows.engine.progress import collect, say, timed
-from flows.engine.runners import side_by_side
+from flows.engine.runners import runner_for
 from flows.evaluate import train_on
 from flows.prepare import decisions_of, index_sources, load_archives, load_sources, prepare_splits
 from flows.publish import publish
@@ -30,8 +30,8 @@ def cleansplit(spec: specs.RunSpec) -> Report:
             spec, loaded = load_sources(spec)
             found = draw_in_groups(spec, loaded)
         else:
-            spec, loaded, splits = prepare_splits(side_by_side(spec), spec)
-            found = measure_and_sanitize(side_by_side(spec), spec, splits, loaded)
+            spec, loaded, splits = prepare_splits(runner_for(spec), spec)
+            found = measure_and_sanitize(runner_for(spec), spec, splits, loaded)
         return publish(train_on(spec, found), seconds)
 
 
@@ -49,7 +49,7 @@ def dedupe(spec: specs.DedupeSpec) -> Report:
     with timed() as seconds, in_use(spec.place, spec.fresh):
         spec, loaded = load_sources(spec)
         (whole,) = collect("take images", [take_whole.submit(loaded.shards, spec.place)])
-        return publish(measure_and_sanitize(side_by_side(spec), spec, whole, loaded), seconds)
+        return publish(measure_and_sanitize(runner_for(spec), spec, whole, loaded), seconds)
 
 
 @our_flow(AUDIT)
@@ -64,7 +64,7 @@ def audit(spec: specs.AuditSpec) -> Report | Benchmarks:
 def _audited(spec: specs.AuditSpec, loaded: LoadedSources, loading: dict[str, float]) -> Report:
     with timed() as seconds:
         (splits,) = collect("take splits", [take_splits.submit(loaded.shards, spec.place)])
-        return publish(measure_and_sanitize(side_by_side(spec), spec, splits, loaded), loading | seconds)
+        return publish(measure_and_sanitize(runner_for(spec), spec, splits, loaded), loading | seconds)
 
 
 def _each(spec: specs.AuditSpec) -> Benchmarks:
@@ -97,7 +97,7 @@ def _each(spec: specs.AuditSpec) -> Benchmarks:
 @our_flow(PREPARE)
 def prepare(spec: specs.PrepareSpec) -> Path:
     with in_use(spec.place, spec.fresh):
-        _, _, splits = prepare_splits(side_by_side(spec), spec)
+        _, _, splits = prepare_splits(runner_for(spec), spec)
         return disk.named((spec.place / splits.train.files[0]).parent)
 
 
@@ -111,7 +111,7 @@ def sanitize(spec: specs.SanitizeSpec) -> Report:
     with timed() as seconds, in_use(changed.place):
         decided = decisions_of(changed, found.fingerprints)
         loaded = LoadedSources(found.reading, found.archives, found.shards, found.fingerprints, decided)
-        return publish(measure_and_sanitize(side_by_side(spec), changed, splits, loaded), seconds)
+        return publish(measure_and_sanitize(runner_for(spec), changed, splits, loaded), seconds)
 
 
 @our_flow(EVALUATE)

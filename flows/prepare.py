@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from flows.engine.runners import again_in_one, for_decoding
+from flows.engine.runners import for_decoding, retry_serially
 from tasks.classes import tasks as decoding
 from tasks.classes.detection import detect
 from tasks.classes.shard import require_images
@@ -71,7 +71,7 @@ def load_archives(spec: AnySpec, indexed: Indexed) -> tuple[AnySpec, LoadedSourc
     images, stored, work = decoding.count_pending(parts, reading, place)
     require_space(place, stored, f"a run of {images:,} images")
     workers = for_decoding(work, spec)
-    shards, fingerprints = again_in_one(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
+    shards, fingerprints = retry_serially(lambda runner: load_classes(runner, reading, parts, place), workers, spec)
     require_images(archives, shards, place)
     decided = decisions_of(spec, fingerprints)
     loaded = LoadedSources(reading, tuple(archives), tuple(shards), tuple(fingerprints), decided)

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from flows.engine.declare import subflow
 from flows.engine.progress import collect, say
-from flows.engine.runners import Workers, again_in_one, for_tiles, side_by_side
+from flows.engine.runners import Workers, for_tiles, retry_serially, runner_for
 from tasks.kernel import NUMPY
 from tasks.overlap.baseline import PICTURES
 from tasks.overlap.join import Slices
@@ -37,7 +37,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
         drawing = [draw_grouped.submit(spec, loaded, twins, between, ruling, at_random, spec.place)]
         return cast(Splits, collect("draw splits", drawing)[0])
 
-    runner = side_by_side(spec)
+    runner = runner_for(spec)
     between: tuple[Overlap, ...] = ()
     for _ in range(ROUNDS):
         found: Findings = measure_and_sanitize(runner, spec, draw(between), loaded)
@@ -124,8 +124,8 @@ def compare(spec: ComparingSpec, pairs: Sequence[SplitPair]) -> list[Joined]:
     compared: list[Tile] = []
     if tiles:
         images = max(len(some) for _, _, tile in tiles for some in tile)
-        workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(side_by_side(spec))
-        compared = again_in_one(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)
+        workers = for_tiles(images, spec) if spec.compared_by.on_pixels else Workers(runner_for(spec))
+        compared = retry_serially(lambda runner: compare_tiles(runner, spec, tiles), workers, spec)
     found = iter(compared)
     joining = [
         find_overlap.submit(spec, pair, list(islice(found, len(slices))), spec.place)

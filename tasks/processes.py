@@ -41,7 +41,7 @@ _pools: set[Any] = set()  # pools with live processes: at most one per thread th
 
 @contextlib.contextmanager
 def in_processes(count: int) -> Iterator[None]:
-    """Let tasks in the block run `apart` work in this many processes; with 0, in their own threads.
+    """Let `in_worker` use this many processes in the block; with 0, it stays in its thread.
 
     Processes start on first use and end with the block; an error ends them in the middle of their work.
     """
@@ -71,7 +71,7 @@ def end_processes() -> None:
     gc.collect()  # removes the semaphores, whose names live as long as any reference
 
 
-def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+def in_worker(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
     """Call a function of a module in a worker process of the flow, if it has any.
 
     Raises `ProcessLostError` when this or another worker process was killed.

@@ -21,9 +21,7 @@ Runner = Literal["auto", "threads", "processes", "dask"]
 ModelName = Literal["softmax", "sgd", "1nn", "mlp"]
 Arm = Literal["with_twins", "without_twins"]  # whether a model is trained with the duplicates of test rows
 Comparison = Literal["raw_minus_sanitized", "on_rows_with_twin", "on_other_rows", "effect_of_twins"]
-Unmeasured = Literal[  # why an effect is unknown
-    "undecided", "missed", "no_twins", "little_left", "few_rows", "chance", "few_trainings"
-]
+Unmeasured = Literal["undecided", "missed", "no_twins", "little_left", "few_rows", "chance", "few_trainings"]  # reasons
 Reason = Literal["exact", "near"]  # why a row was removed
 
 PublicName = Literal["cifar-10", "cifar-100", "mnist", "fashion-mnist", "gtsrb"]  # sets with a train and a test split

@@ -63,10 +63,10 @@ def test_flows_are_orchestration_only() -> None:
         assert not {name.split(".")[0] for name in imports(path)} & {"numpy", "pyarrow", "PIL", "sklearn"}, path
 
 
-def test_work_that_is_done_apart_needs_no_prefect() -> None:
+def test_work_of_processes_needs_no_prefect() -> None:
     """Processes that do it start in half the time without."""
-    found = [path for path in (ROOT / "tasks").rglob("*.py") if "tasks.processes.apart" in imports(path)]
-    handed = {name for path in found for name in re.findall(r"\bapart\((\w+)", path.read_text())}
+    found = [path for path in (ROOT / "tasks").rglob("*.py") if "tasks.processes.in_worker" in imports(path)]
+    handed = {name for path in found for name in re.findall(r"\bin_worker\((\w+)", path.read_text())}
     homes = {name for path in found for name in imports(path) if name.rpartition(".")[2] in handed}
     assert len(homes) == len(handed) >= 5
     modules = {home.rpartition(".")[0] for home in homes}

@@ -16,7 +16,7 @@ import pytest
 from loky.backend import resource_tracker
 
 from tasks.errors import ProcessLostError, StorageError
-from tasks.processes import apart, end_processes, in_processes
+from tasks.processes import end_processes, in_processes, in_worker
 
 ROOT = Path(__file__).resolve().parents[1]
 SOON = 10  # seconds; less than the interrupted work would take
@@ -58,29 +58,29 @@ def semaphores() -> list[Path]:
 
 
 def test_work_is_done_in_processes_where_there_are_some_and_else_here() -> None:
-    assert apart(who)[0] == os.getpid()
+    assert in_worker(who)[0] == os.getpid()
     with in_processes(0):
-        assert apart(who)[0] == os.getpid()
+        assert in_worker(who)[0] == os.getpid()
     with in_processes(1):
-        process, parent, prefect = apart(who)
+        process, parent, prefect = in_worker(who)
         assert (parent, prefect) == (os.getpid(), False)
     assert process != os.getpid()
     assert not semaphores(), "left behind"
-    assert apart(who)[0] == os.getpid(), "again"
+    assert in_worker(who)[0] == os.getpid(), "again"
 
 
 def test_an_error_says_and_is_what_it_was() -> None:
     with in_processes(1), pytest.raises(StorageError, match="away for a moment") as found:
-        apart(fail)
+        in_worker(fail)
     assert found.value.heals, "so its task is tried again"
 
 
 def test_a_process_that_was_killed_is_told_from_an_error() -> None:
     with in_processes(1):
         with pytest.raises(ProcessLostError, match="was killed, perhaps for lack of memory"):
-            apart(die)
+            in_worker(die)
         with pytest.raises(ProcessLostError):
-            apart(who)
+            in_worker(who)
 
 
 @pytest.mark.parametrize("ended_by", ["an error of the block", "who stops the run"])
@@ -89,7 +89,7 @@ def test_what_processes_do_can_be_ended(ended_by: str, tmp_path: Path) -> None:
 
     def work() -> None:
         try:
-            apart(write_and_wait, tmp_path / "mark")
+            in_worker(write_and_wait, tmp_path / "mark")
         except ProcessLostError as error:
             seen.append(error)
 
@@ -120,25 +120,25 @@ def test_what_processes_do_can_be_ended(ended_by: str, tmp_path: Path) -> None:
 def test_a_lost_process_does_not_keep_the_block_from_ending() -> None:
     """What tells processes to end must not wait for one that was killed."""
     with pytest.raises(ProcessLostError), in_processes(2):
-        apart(die)
+        in_worker(die)
 
 
 def test_a_process_that_does_not_start_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     resource_tracker.ensure_running()  # which is started in the same way
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(ProcessLostError), in_processes(2):
-        apart(who)
+        in_worker(who)
 
 
 def test_a_script_that_calls_us_is_not_run_again(tmp_path: Path) -> None:
     """Whoever calls a flow in a script need not say that it is the main one."""
     script = tmp_path / "script.py"
     script.write_text(
-        "from tasks.processes import apart, in_processes\n"
+        "from tasks.processes import in_worker, in_processes\n"
         "from tests.test_processes import who\n"
         "print('begins')\n"
         "with in_processes(1):\n"
-        "    print(apart(who)[2])\n"
+        "    print(in_worker(who)[2])\n"
     )
     (tmp_path / "pickle.py").write_text("raise SystemExit('of the current folder')")
     done = subprocess.run(

@@ -36,12 +36,12 @@ def review(
     import threading
     import webbrowser
 
-    from tasks.reporting.review_server import listening, prepare, serve, shortcut
+    from tasks.reporting.review_server import listening, prepare_review, serve, shortcut
     from tasks.storage.decisions import NAME
 
     def announce(address: str) -> None:
         asked = sum(pair.askable for pair in found.pairs)
-        done = sum(pair["askable"] and (pair["same"], pair["right"]) != (None, None) for pair in found.told())
+        done = sum(pair["askable"] and (pair["same"], pair["right"]) != (None, None) for pair in found.answered())
         rest = f"{',' * bool(done)} and {others:,} of identical images" if (others := len(found.pairs) - asked) else ""
         shown = f"{counted(asked, 'pair')} to decide{f', {done:,} of them decided' if done else ''}{rest}"
         print(f"{shown}; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)
@@ -50,7 +50,7 @@ def review(
             page = ending.enter_context(shortcut(address, found.workspace))
             threading.Thread(target=webbrowser.open, args=[page], daemon=True).start()  # some browsers return late
 
-    found = prepare(find_run(run, workspace_at(workspace)))
+    found = prepare_review(find_run(run, workspace_at(workspace)))
     stop_as_usual()  # Ctrl-C is the normal end of a review
     with listening(port) as opened, contextlib.ExitStack() as ending, contextlib.suppress(KeyboardInterrupt):
         serve(found, opened, announce)

@@ -121,7 +121,7 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:
         print(name)
-    print(*done.said, sep="\n", file=sys.stderr)
+    print(*done.sentences, sep="\n", file=sys.stderr)
 
 
 def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None) -> None:

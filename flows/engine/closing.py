@@ -25,7 +25,7 @@ from prefect.settings import get_current_settings, temporary_settings
 from prefect.states import Cancelled, Crashed
 
 from flows.engine.interrupt import cancelled, commanding, end, is_of_a_run
-from flows.engine.temporary import stays
+from flows.engine.temporary import is_persistent
 from tasks.errors import ProcessLostError, ServerError
 from tasks.processes import end_processes
 
@@ -146,7 +146,7 @@ def stopped_when_cancelled() -> Iterator[None]:
     or ends the process of a command: Prefect would try for minutes to report the failure, and then its log.
     """
     ended, stopped = threading.Event(), threading.Event()
-    if stays(get_current_settings().api.url):
+    if is_persistent(get_current_settings().api.url):
         watch = partial(contextvars.copy_context().run, _watch, UUID(str(flow_run.id)), ended, stopped)
         threading.Thread(target=watch, daemon=True).start()
     token = cancelled.set(stopped)

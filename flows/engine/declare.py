@@ -53,7 +53,7 @@ class OurFlow(Flow[P, R]):
         now = get_current_settings()
         address = now.api.url or flow_run.id
         server = None if address else temporary.start()
-        changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if temporary.stays(address) else None}
+        changed: dict[Any, Any] = {"flows.heartbeat_frequency": HEARTBEAT if temporary.is_persistent(address) else None}
         if "max_retries" not in now.client.model_fields_set:  # unless the user has set it
             changed["client.max_retries"] = RETRIES
         with server.serving() if server else nullcontext(), named_if_dead(), tags(TAG), temporary_settings(changed):
@@ -74,7 +74,7 @@ def named_if_dead() -> Iterator[None]:
             raise
         address = get_current_settings().api.url
         where, what = "", "run the command again"
-        if temporary.stays(address):
+        if temporary.is_persistent(address):
             where, what = f"at {address} ", f"start it, or unset {temporary.ADDRESS}"
         api = " Its address usually ends in /api." if where and "/api/" not in f"{address}/" else ""
         raise ServerError(f"Prefect's server {where}does not answer; {what}.{api}") from error

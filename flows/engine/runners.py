@@ -31,7 +31,7 @@ class Workers(NamedTuple):
     processes: int = 0
 
 
-def side_by_side(spec: WorkSpec) -> AnyRunner:
+def runner_for(spec: WorkSpec) -> AnyRunner:
     """Return the runner for everything but decoding: threads, or the chosen cluster."""
     if not spec.on_dask:
         return threads(at_once(spec))
@@ -63,14 +63,14 @@ def for_tiles(images: int, spec: WorkSpec) -> Workers:
 
 def _workers(spec: WorkSpec, processes: bool, gigabytes: float) -> Workers:
     if spec.on_dask:
-        return Workers(side_by_side(spec))
+        return Workers(runner_for(spec))
     count = at_once(spec, gigabytes)
     if not processes or spec.runner == "threads" or (spec.runner == "auto" and count == 1):
         return Workers(threads(count))
     return Workers(threads(count + 1), count)  # one more thread, so that bookkeeping lets no process wait
 
 
-def again_in_one(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec) -> T:
+def retry_serially(do: Callable[[AnyRunner], T], workers: Workers, spec: WorkSpec) -> T:
     """Do work on workers; if they lose processes, do the unfinished part with one task at a time."""
     try:
         with in_processes(workers.processes):

@@ -47,7 +47,7 @@ _servers: list["Temporary"] = []  # the last may still run
 _one_at_a_time = threading.Lock()
 
 
-def stays(address: str | None) -> bool:
+def is_persistent(address: str | None) -> bool:
     """Return whether a server outlives this process."""
     return bool(address) and address not in _addresses
 
@@ -55,7 +55,7 @@ def stays(address: str | None) -> bool:
 def start() -> "Temporary | None":
     """Return the server of this process, started without waiting for it; return None if the environment names one."""
     with _one_at_a_time:
-        if stays(os.environ.get(ADDRESS)):
+        if is_persistent(os.environ.get(ADDRESS)):
             return None
         if not _servers or _servers[-1].process.poll() is not None:  # it was stopped or died
             _servers.append(Temporary())
@@ -91,7 +91,7 @@ class Temporary:
         """
         from prefect.settings import get_current_settings, temporary_settings
 
-        if stays(get_current_settings().api.url):
+        if is_persistent(get_current_settings().api.url):
             self.stop()
             yield
             return

@@ -29,7 +29,7 @@ from tasks.classes.camera import taken
 from tasks.classes.deep import lower_bytes, parts_of, shown
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
-from tasks.classes.jpeg import SOS, Segment, coded_digest, frame_of, load_bare, load_jpeg, segments
+from tasks.classes.jpeg import SOS, MarkerSegment, coded_digest, frame_of, load_bare, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
@@ -154,7 +154,7 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
         return _by_pillow(data, form, parts, reduced, cheap)
 
 
-def _by_pillow(data: bytes, form: str, parts: Sequence[Segment], reduced: bool, cheap: bool) -> Decoded:
+def _by_pillow(data: bytes, form: str, parts: Sequence[MarkerSegment], reduced: bool, cheap: bool) -> Decoded:
     if form == "DICOM":
         image, deep, patient, series = load_dicom(data)
         remark = zeros_at_end(data, form)

@@ -27,7 +27,7 @@ from tasks.sources.members import Members
 from tasks.storage import Place, at, tables
 from tasks.storage.copies import read_copies
 from tasks.storage.image_files import read_images
-from tasks.storage.images import Images, as_rows
+from tasks.storage.images import ImageRows, as_rows
 
 DIGESTS = pa.schema({"id": pa.string(), "md5": pa.binary(16)})
 
@@ -58,7 +58,7 @@ def write_fingerprints(
     return {"sha256": at(target / FINGERPRINTS).sha256()}
 
 
-def _of_glyphs(images: Images) -> dict[str, pa.Array]:
+def _of_glyphs(images: ImageRows) -> dict[str, pa.Array]:
     fonts, pixels = [font_of(name.split("/", 2)[2]) for name in images.ids.to_pylist()], as_rows(images.gray)
     return {
         "md5": pa.array([md5(image, usedforsecurity=False).digest() for image in images.gray], pa.binary(16)),
@@ -67,7 +67,7 @@ def _of_glyphs(images: Images) -> dict[str, pa.Array]:
     }
 
 
-def _of_photographs(images: Images, photographs: Place) -> dict[str, pa.Array]:
+def _of_photographs(images: ImageRows, photographs: Place) -> dict[str, pa.Array]:
     facts = tables.read(photographs, ["id", "md5", "constant", "width", "height", "bytes"])
     at = pc.index_in(images.ids, value_set=facts["id"].combine_chunks())
     facts = facts.take(at)

@@ -31,7 +31,7 @@ HARMLESS_AT_THE_END = re.compile(r"extraneous bytes before marker 0xd9")
 WRONG_PIXELS = re.compile(r"[Pp]remature end|bad Huffman|extraneous bytes|found marker")  # in warnings of libjpeg
 
 
-class Segment(NamedTuple):
+class MarkerSegment(NamedTuple):
     """A marker segment of a JPEG, with the entropy-coded data after it: its marker, start and stop."""
 
     kind: int
@@ -39,7 +39,7 @@ class Segment(NamedTuple):
     stop: int
 
 
-def segments(data: bytes) -> Iterator[Segment]:
+def segments(data: bytes) -> Iterator[MarkerSegment]:
     """Yield the segments of a JPEG up to its end; data after the end, which cameras may append, are ignored.
 
     Raises `UnreadableError` when a segment or the end is missing.
@@ -50,7 +50,7 @@ def segments(data: bytes) -> Iterator[Segment]:
         if data[position] != 0xFF:
             raise UnreadableError("bad_jpeg", f"no marker at byte {position}")
         if kind == EOI:
-            yield Segment(kind, start, start + 2)
+            yield MarkerSegment(kind, start, start + 2)
             return
         if kind == 0xFF or kind in ALONE:
             position += 1 if kind == 0xFF else 2
@@ -65,11 +65,11 @@ def segments(data: bytes) -> Iterator[Segment]:
         if kind == SOS:
             found = MARKER.search(data, position)
             position = found.start() if found else len(data)
-        yield Segment(kind, start, position)
+        yield MarkerSegment(kind, start, position)
     raise UnreadableError("cut_jpeg", f"ends at byte {len(data)}")
 
 
-def coded_digest(data: bytes, parts: Sequence[Segment], orientation: object) -> bytes:
+def coded_digest(data: bytes, parts: Sequence[MarkerSegment], orientation: object) -> bytes:
     """Return a digest of everything that the pixels of a JPEG need: files with equal digests have equal pixels.
 
     `parts` are all its segments; `orientation` is the one in its EXIF data.
@@ -104,7 +104,7 @@ class Frame(NamedTuple):
         return pixels if self.mode == "RGB" else pixels[..., 0]
 
 
-def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
+def frame_of(data: bytes, parts: Sequence[MarkerSegment]) -> Frame | None:
     """Return the frame of a JPEG that simplejpeg may decode; None for others, which need Pillow and a guard.
 
     It has one frame, of 8 bits, and only segments that libjpeg surely reads as `segments` does: libjpeg skips bytes
@@ -120,7 +120,7 @@ def frame_of(data: bytes, parts: Sequence[Segment]) -> Frame | None:
     return Frame("L" if components == 1 else "RGB", width, height)
 
 
-def load_bare(data: bytes, parts: Sequence[Segment], reduced: bool) -> tuple[Any, ...] | None:
+def load_bare(data: bytes, parts: Sequence[MarkerSegment], reduced: bool) -> tuple[Any, ...] | None:
     """Decode a cheap, intact JPEG without EXIF data; return the first fields of `tasks.classes.decoder.Decoded`.
 
     Returns None for other files. Pillow parses them, which takes longer than a small image, and may refuse them.

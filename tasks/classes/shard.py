@@ -21,7 +21,7 @@ from tasks.records.inputs import COPIES, PHOTOGRAPHS, QUARANTINE, SAMPLES, SHARD
 from tasks.sources.members import Members
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import thumbnails
-from tasks.storage.images import Images, as_rows, write_images
+from tasks.storage.images import ImageRows, as_rows, write_images
 from tasks.storage.stages import DIGESTS
 from tasks.vocabulary import Role, path_of
 
@@ -54,7 +54,7 @@ def build_shard(part: Part, reading: Reading, workspace: Place, target: Place) -
     class_names = to_decode["class_name"].combine_chunks()
     kept = class_names.take(pa.array(accepted))
     labels = pc.index_in(kept, value_set=pa.array([*part.labels])).to_numpy().astype(np.int64)
-    images = Images(ids.take(pa.array(accepted)), kept, labels, gray)
+    images = ImageRows(ids.take(pa.array(accepted)), kept, labels, gray)
     write_images(images, target / SHARD)
     _write_samples(members, to_decode.take(pa.array(accepted)), images, reading, photographs, target / SAMPLES)
     refused = refused_members(index, failures, part.role)
@@ -111,7 +111,7 @@ def require_images(archives: Sequence[Archive], shards: Sequence[Shard], workspa
 
 
 def _write_samples(
-    members: Members, index: pa.Table, images: Images, reading: Reading, photographs: Place, target: Place
+    members: Members, index: pa.Table, images: ImageRows, reading: Reading, photographs: Place, target: Place
 ) -> None:
     """Write a few images of each class for figures, evenly spaced by name.
 
@@ -145,7 +145,7 @@ def _spaced(labels: Labels) -> RowNumbers:
 
 
 def _count(
-    part: Part, images: Images, refused: pa.Table, of_all: Counter[str], of_wrong: Counter[str], of_odd: Counter[str]
+    part: Part, images: ImageRows, refused: pa.Table, of_all: Counter[str], of_wrong: Counter[str], of_odd: Counter[str]
 ) -> Iterator[ClassCounts]:
     """Yield the counts of each class, given the members, the mislabelled and the remarked ones per class."""
     outcomes = Counter((row["class_name"], row["outcome"]) for row in refused.to_pylist())

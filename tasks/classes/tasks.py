@@ -7,7 +7,7 @@ from tasks.classes.fingerprints import digests_of, write_corrected, write_doubts
 from tasks.classes.shard import build_shard
 from tasks.kernel import engine
 from tasks.libraries import shaped_by
-from tasks.processes import apart
+from tasks.processes import in_worker
 from tasks.records import ClassCounts, Fingerprints, Part, Reading, Shard
 from tasks.registration import agreement
 from tasks.registration.forms import SMOOTH
@@ -34,7 +34,7 @@ def count_pending(parts: Sequence[Part], reading: Reading, workspace: Place) -> 
 def load_part(part: Part, reading: Reading, workspace: Place) -> tuple[Shard, Fingerprints]:
     """Decode and normalize the images of a part of a source, and compute the MD5 and the packed bits of each."""
     inputs = _shard_inputs(part, reading)
-    stage = stages.stage(workspace, "classes", inputs, lambda to: apart(build_shard, part, reading, workspace, to))
+    stage = stages.stage(workspace, "classes", inputs, lambda to: in_worker(build_shard, part, reading, workspace, to))
     classes = tuple(ClassCounts(**one | {"label": part.labels[one["class_name"]]}) for one in stage.result["classes"])
     shard = Shard(part.role, stage.folder.name, classes, stage.result["sha256"])
     prints, printed = _fingerprinted(shard, reading, workspace)
@@ -61,7 +61,7 @@ def _fingerprinted(
     if right:
         inputs["right"] = {name: digest.hex() for name, digest in right.items()}
     asked = shard, reading, right or {}, workspace
-    stage = stages.stage(workspace, "fingerprints", inputs, lambda to: apart(write_fingerprints, *asked, to))
+    stage = stages.stage(workspace, "fingerprints", inputs, lambda to: in_worker(write_fingerprints, *asked, to))
     copies = shard.copies if reading.kind == "photographs" else None
     return Fingerprints(shard.role, stage.folder.name, copies=copies, **stage.result), stage
 
@@ -91,7 +91,7 @@ def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, works
     asked = part, ids, reading.side, workspace
     inputs = {"version": IDENTICAL_VERSION, "members": part.digest, "ids": stages.digest_of(ids.to_pylist())}
     inputs |= shaped_by("photographs")
-    stage = stages.stage(workspace, "in-full", inputs, lambda to: apart(write_in_full, *asked, to / IN_FULL))
+    stage = stages.stage(workspace, "in-full", inputs, lambda to: in_worker(write_in_full, *asked, to / IN_FULL))
     return finished(f"{stage.folder.name}/{IN_FULL}", stage.reused, f"{part}: {len(ids):,} photographs in full")
 
 

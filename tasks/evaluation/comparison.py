@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter
 
 from tasks.arrays import Floats, Labels, Mask, RowNumbers
-from tasks.evaluation.intervals import CONFIDENCE, Interval, Part, accuracy, contrast, difference_of_rows, mean_of
+from tasks.evaluation.intervals import CONFIDENCE, Interval, Mean, accuracy, contrast, difference_of_rows, mean_of
 from tasks.evaluation.neighbours import NEAREST
 from tasks.evaluation.scored import read_groups
 from tasks.records import Compared, Conclusion, Confusion, Effect, Evaluation, Measured, Mistake
@@ -21,10 +21,10 @@ from tasks.vocabulary import Arm, Comparison, ModelName, Unmeasured
 
 TOGETHER = 0.97  # confidence of a headline: at 0.95, 5.2 % of null simulations claimed an effect for some shape
 ENOUGH = 5  # trainings per arm: with fewer, random variation hides any effect
-NOTHING = None, None, None
+NO_EFFECT = None, None, None
 MISTAKES = 20  # shown per model
-Found = tuple[tuple[Effect, ...], tuple[Conclusion, ...], tuple[Confusion, ...], tuple[Mistake, ...]]
-FOUND = TypeAdapter(Found)
+Comparisons = tuple[tuple[Effect, ...], tuple[Conclusion, ...], tuple[Confusion, ...], tuple[Mistake, ...]]
+FOUND = TypeAdapter(Comparisons)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Answered:
         """Trainings of the arm with more of them; identical trainings are made once."""
         return max(map(len, self.right.values()))
 
-    def parts(self, test: ScoredRows) -> list[Part]:
+    def parts(self, test: ScoredRows) -> list[Mean]:
         """Return the changes on test rows with a duplicate, and on the others."""
         change = self.right["with_twins"] - self.right["without_twins"]
         return [mean_of(change[:, part], test.groups[part]) for part in (test.has_twin, ~test.has_twin)]
@@ -105,7 +105,7 @@ def compare(found: Answered, test: ScoredRows) -> list[Effect]:
         compared["on_other_rows"] = contrast([others], [1], found.share_used)
         compared["effect_of_twins"] = effect_of_twins(found, test)
     about = found.model, found.train_rows, found.trainings
-    return [Effect(*about, name, *(interval or NOTHING)) for name, interval in compared.items()]
+    return [Effect(*about, name, *(interval or NO_EFFECT)) for name, interval in compared.items()]
 
 
 def effect_of_twins(found: Answered, test: ScoredRows, confidence: float = CONFIDENCE) -> Interval:
@@ -127,7 +127,7 @@ def conclude(found: Sequence[Answered], test: ScoredRows, compared: Compared) ->
     conclusions = []
     for one in largest.values():
         reason = compared.reason or _why_not(one, test)
-        interval = NOTHING if reason else effect_of_twins(one, test, confidence)
+        interval = NO_EFFECT if reason else effect_of_twins(one, test, confidence)
         conclusions.append(Conclusion(one.model, one.train_rows, one.trainings, reason, *interval))
     return conclusions
 

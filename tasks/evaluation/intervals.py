@@ -40,7 +40,7 @@ class _Groups:
 
 
 @dataclass(frozen=True)
-class Part:
+class Mean:
     """The mean over some test rows of repeated trainings, and the components of its variance; see `mean_of`."""
 
     per_training: Floats
@@ -97,7 +97,7 @@ def difference_of_rows(right: Floats, kept: Mask, groups: RowNumbers) -> Interva
     return scale * (one - other), scale * (one - other - down), scale * (one - other + up)
 
 
-def mean_of(differences: Floats, groups: RowNumbers) -> Part:
+def mean_of(differences: Floats, groups: RowNumbers) -> Mean:
     """Return the mean difference of two arms on some rows, with the components of its variance.
 
     Rows and trainings are two crossed random factors (Searle, Casella and McCulloch, Variance Components, 1992). If the
@@ -112,7 +112,7 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
     # 1 if all trainings differ on the same rows, or if their differences cancel on every row
     alike = float((average**2).mean() / (seen**2).mean()) if average.any() else 1.0
     answered = grouped.means(differences.mean(axis=0))
-    return Part(
+    return Mean(
         differences.mean(axis=1),
         max(variance, alike / effective**2),
         _variance_of_both(seen, of_row),
@@ -124,7 +124,7 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Part:
 
 
 def contrast(
-    parts: Sequence[Part], factors: Sequence[float], share_used: float = 0.0, confidence: float = CONFIDENCE
+    parts: Sequence[Mean], factors: Sequence[float], share_used: float = 0.0, confidence: float = CONFIDENCE
 ) -> Interval:
     """Return a weighted sum of means in percentage points, with Student's interval, never of width 0.
 

@@ -32,7 +32,7 @@ def plan(spec: TrainedSpec, usable: int, train: int) -> list[Training]:
     return plans
 
 
-def notes_on(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]:
+def notes_on_sizes(sizes: tuple[int | str, ...], usable: int, train: int) -> list[str]:
     """Return notes about sizes that cannot be trained, or only with duplicates."""
     asked = sorted(size for size in sizes if isinstance(size, int) and size > usable)
     alone, missing = (", ".join(f"{n:,}" for n in asked if (n > train) == more) for more in (False, True))
@@ -64,7 +64,7 @@ def batches(plans: Sequence[Training]) -> list[Batch]:
     return [Batch(tuple(trainings)) for _, trainings in of_batch]
 
 
-def side_by_side(found: Sequence[Batch]) -> list[list[Batch]]:
+def rounds(found: Sequence[Batch]) -> list[list[Batch]]:
     """Return groups of batches that may run in parallel; large batches run by themselves."""
     small = [batch for batch in found if batch.trainings[0].rows < ALONE_FROM]
     return ([small] if small else []) + [[batch] for batch in found if batch not in small]

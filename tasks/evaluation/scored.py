@@ -24,7 +24,7 @@ LEAST_LEFT = 0.5  # of train
 LEAST_FOUND = 0.95  # of the near-duplicates, according to the measured recall
 
 
-def prepare(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
+def find_groups(splits: Splits, overlaps: Sequence[Overlap], workspace: Place, target: Place) -> dict[str, Any]:
     """Write the groups of the scored splits; return the fields of `tasks.records.Compared` except its folder."""
     for name in SCORED:
         joins = {other: between(overlaps, name, other) for other in SPLITS if other != name}

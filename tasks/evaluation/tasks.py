@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from tasks.evaluation.comparison import FOUND, measure
 from tasks.evaluation.plan import threads_of
-from tasks.evaluation.scored import SCORED, prepare, read_groups, score_split
+from tasks.evaluation.scored import SCORED, find_groups, read_groups, score_split
 from tasks.evaluation.training import Trainer
 from tasks.libraries import shaped_by
 from tasks.records import Batch, Compared, Evaluation, Measured, Sanitized, Score, Trained, Training, between
@@ -32,7 +32,7 @@ def find_compared(measured: Measured, workspace: Place) -> Compared:
         "train": splits.train.rows,
         "overlaps": [overlap.sha256 for overlap in overlaps],
     }
-    stage = stages.stage(workspace, "compared", inputs, lambda target: prepare(splits, overlaps, workspace, target))
+    stage = stages.stage(workspace, "compared", inputs, lambda target: find_groups(splits, overlaps, workspace, target))
     record = Compared(stage.folder.name, stage.result["usable"], stage.result["reason"])
     return finished(record, stage.reused, f"{record.usable:,} of {splits.train.rows:,} rows of train for both arms")
 

@@ -21,7 +21,7 @@ from tasks.evaluation.scored import SCORED, as_many_per_class, has_twin
 from tasks.records import Batch, Overlap, Splits, Training
 from tasks.storage import Place, tables
 from tasks.storage.image_files import read_images, read_labels, take_images
-from tasks.storage.images import Images, as_rows, normalize
+from tasks.storage.images import ImageRows, as_rows, normalize
 from tasks.threads import blas_threads
 from tasks.vocabulary import Arm, SplitName
 
@@ -89,14 +89,14 @@ class Trainer:
         return {}
 
     @cached_property
-    def _train(self) -> tuple[Images, dict[Training, RowNumbers]]:
+    def _train(self) -> tuple[ImageRows, dict[Training, RowNumbers]]:
         """The images of train that any training uses, and the positions of each training's rows among them."""
         used = np.unique(np.concatenate(list(self._rows.values())))
         images = take_images(self._splits.train.places(self._workspace), used)
         return images, {training: np.searchsorted(used, rows) for training, rows in self._rows.items()}
 
     @cached_property
-    def _scored(self) -> dict[SplitName, Images]:
+    def _scored(self) -> dict[SplitName, ImageRows]:
         return {name: read_images(self._splits[name].places(self._workspace)) for name in SCORED}
 
     def _fitted(self, training: Training) -> dict[SplitName, Answers]:
@@ -122,7 +122,7 @@ class Trainer:
         return found
 
 
-def _answers(predict: Callable[[Pixels], Answers], images: Images) -> Answers:
+def _answers(predict: Callable[[Pixels], Answers], images: ImageRows) -> Answers:
     """Return the answers of a model, converting a limited number of images to pixels at a time."""
     starts = range(0, max(len(images), 1), AT_ONCE)
     parts = (normalize(as_rows(images.gray[start : start + AT_ONCE])) for start in starts)

@@ -10,7 +10,7 @@ from pyarrow.csv import write_csv
 
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
-from tasks.exporting.formats import ARRAYS, Files, card_header, columns_of, names_of, write_encoded
+from tasks.exporting.formats import ARRAYS, SplitFiles, card_header, columns_of, names_of, write_encoded
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.splits import GROUPS
@@ -110,7 +110,7 @@ def files_of(run: Place, name: str, split: SplitName) -> list[Place]:
     return at(run).matching(f"{name}/{split}-*.parquet") or at(run).matching(f"raw/{split}-*.parquet")
 
 
-def write_group_list(files: Files, groups: pa.Table, originals: Originals, target: Place) -> None:
+def write_group_list(files: SplitFiles, groups: pa.Table, originals: Originals, target: Place) -> None:
     """Write the group of each file of a set as CSV, and its fold if the run has folds."""
     ids = {split: read_ids(places) for split, places in files.items()}
     at = pc.index_in(pa.concat_arrays([*ids.values()]), value_set=groups["id"].combine_chunks())
@@ -120,7 +120,7 @@ def write_group_list(files: Files, groups: pa.Table, originals: Originals, targe
         write_csv(tables.harmless(own.set_column(0, "file", pa.array(paths, pa.string())).sort_by("file")), out)
 
 
-def write_folder(files: Files, folder: Place, originals: Originals, linked: bool) -> None:
+def write_folder(files: SplitFiles, folder: Place, originals: Originals, linked: bool) -> None:
     """Write the images of a set under their names in the source, in a folder for each split, and their annotations."""
     written: list[tuple[SplitName, str, str]] = []
     for split, places in files.items():

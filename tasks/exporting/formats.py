@@ -27,7 +27,7 @@ from tasks.storage.image_files import iterate_images, read_ids, read_labels, sha
 from tasks.storage.images import for_datasets, normalize
 from tasks.vocabulary import Format, SplitName
 
-Files = dict[SplitName, list[Place]]
+SplitFiles = dict[SplitName, list[Place]]
 SHORT: dict[SplitName, str] = {"train": "train", "validation": "valid", "test": "test"}  # names in the course
 MAX_BYTES_PER_FILE = 500_000_000  # of Parquet; the advice of the Hugging Face Hub
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -45,7 +45,7 @@ class Column:
     pieces: Callable[[], Iterator[AnyArray]]
 
 
-def columns_of(files: Files, originals: Originals) -> dict[str, Column]:
+def columns_of(files: SplitFiles, originals: Originals) -> dict[str, Column]:
     """Return the images and the labels of each split, under the course's names.
 
     Labels are int32 (n,). Glyphs are float32 (n, side, side) in [-0.5, 0.5]. Photographs are decoded as uint8

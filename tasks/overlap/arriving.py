@@ -17,11 +17,11 @@ from tasks.arrays import RowNumbers
 from tasks.overlap.baseline import chained_among, joins_of
 from tasks.overlap.images import UNKNOWN
 from tasks.overlap.prints import TEXTS, slices, write_images
-from tasks.processes import apart
+from tasks.processes import in_worker
 from tasks.records import Joined, Prints, Ruling
 from tasks.records.inputs import COPIES
 from tasks.records.overlaps import CHAINED, PRINTS
-from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Segment
+from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Reference, Segment, SegmentOverlaps
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, at, disk, stages, tables
@@ -72,7 +72,7 @@ def with_chains(spec: ArrivalsSpec, reference: Reference, joined: Sequence[Joine
 
     def build(target: Place) -> dict[str, Any]:
         known = tables.bytes_of(tables.read(workspace / ruling.baseline.chained)["md5"])
-        chained = apart(chained_among, *joins_of(spec, joined, workspace), known)
+        chained = in_worker(chained_among, *joins_of(spec, joined, workspace), known)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
         return {"chained": len(chained)}
 
@@ -83,7 +83,7 @@ def with_chains(spec: ArrivalsSpec, reference: Reference, joined: Sequence[Joine
 
 
 @stage_task("take the rows that no reference has")
-def take_unknown(batch: Prints, found: Found, workspace: Place) -> Prints:
+def take_unknown(batch: Prints, found: SegmentOverlaps, workspace: Place) -> Prints:
     """Write the fingerprints of the rows of a batch without a duplicate in the references."""
 
     def build(target: Place) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import components_of, look_alikes_of
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import AMONG, Join, join_of
-from tasks.overlap.pairs import Pairs, read_pairs, together
+from tasks.overlap.pairs import Pairs, concatenated, read_pairs
 from tasks.overlap.pictures import candidate_pairs
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import affordable
 from tasks.overlap.search import PAIRS, near_pairs
-from tasks.overlap.threshold import NEAR_IDENTICAL, near_identical
+from tasks.overlap.threshold import NEAR_IDENTICAL, usual_near_identity
 from tasks.records import Joined
 from tasks.records.spec import ComparingSpec
 from tasks.storage import Place, tables
@@ -96,7 +96,7 @@ def _components(joins: Sequence[Join], found: Sequence[Pairs]) -> tuple[Images, 
     every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in sides.values()])
     starts = dict(zip(sides, np.cumsum([0, *(prints.images for prints in sides.values())]).tolist(), strict=False))
     links = [links_of(tables.binary(every.digests).dictionary_encode().indices.to_numpy())]
-    line = near_identical(min((join.short_side for join in joins if join.short_side), default=None))
+    line = usual_near_identity(min((join.short_side for join in joins if join.short_side), default=None))
     for join, pairs in zip(joins, found, strict=True):
         if join.view.on_pixels:
             near = pairs.where(pairs.similarity >= line)
@@ -116,9 +116,9 @@ def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[
     bands = affordable(join.bands, count * len(rest))
     parts = (train.take(rest[some.start : some.stop]) for some in slices(len(rest), AMONG) if count)
     if join.view.on_pixels:
-        pairs = together([candidate_pairs(one, two, bands, within=True)[0] for two in parts])
+        pairs = concatenated([candidate_pairs(one, two, bands, within=True)[0] for two in parts])
     else:
-        pairs = together([near_pairs(join, one, two, "all pairs") for two in parts])
+        pairs = concatenated([near_pairs(join, one, two, "all pairs") for two in parts])
     seen = pairs.seen_from(0, within=True)
     np.maximum.at(best, seen.first, seen.similarity)
     if join.view.on_pixels:

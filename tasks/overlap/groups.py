@@ -19,7 +19,7 @@ from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, in_order, spanning
 from tasks.overlap.settled import Settled, confirmed, settled_by, with_similarity
 from tasks.overlap.split_rows import Matched, SplitRows, write_matched
-from tasks.overlap.twins import Direction
+from tasks.overlap.twins import BestMatches
 from tasks.records import Decided, Joined, Ruling
 from tasks.storage import Place, tables
 from tasks.storage.decisions import DIGEST
@@ -57,7 +57,8 @@ def write_duplicates(
         chosen = np.frombuffer(b"".join(staying.values()), np.uint8).reshape(-1, DIGEST)
         preferred = preferred - len(preferred) * join.both[0].are_among(chosen)[rows.image]
     found = group_rows(join, settled, rows, preferred, chains)
-    conflicts = between_kept(Direction.of(join, settled, 0, (rows, rows)).conflicts(), found, join, settled, rows.image)
+    conflicts = BestMatches.of(join, settled, 0, (rows, rows)).conflicts()
+    conflicts = between_kept(conflicts, found, join, settled, rows.image)
     write_matched(conflicts, rows, rows, target / "conflicts.parquet")
     stays = found.row == found.twin
     ids, names = rows.named(found.row)

@@ -17,7 +17,7 @@ from tasks.overlap.pairs import read_pairs
 from tasks.overlap.search import PAIRS
 from tasks.overlap.twins import write_twins
 from tasks.overlap.verdict import judge
-from tasks.processes import apart
+from tasks.processes import in_worker
 from tasks.records import Decided, Joined, Overlap, Ruling, SplitDuplicates
 from tasks.records.overlaps import BASELINE, CHAINED, Baseline, Direction
 from tasks.records.rows import SameSubject, SplitGroups, VariantCount
@@ -36,7 +36,7 @@ def find_baseline(spec: ComparingSpec, joined: Sequence[Joined], workspace: Plac
 
     def build(target: Place) -> dict[str, Any]:
         joins, pairs = joins_of(spec, joined, workspace)
-        found, chained = apart(measure_baseline, joins, pairs, joined[0].pair.first.split, int(seed or 0))
+        found, chained = in_worker(measure_baseline, joins, pairs, joined[0].pair.first.split, int(seed or 0))
         tables.write(found, target / BASELINE)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
         return {"rows": len(found), "chained": len(chained)}
@@ -82,7 +82,8 @@ def settle_overlap(
     """Write the best duplicate of each row of two splits in the other, by the verdict and by decisions of people."""
     join, _ = join_of(spec, joined.pair, workspace, [joined])
     inputs = _settled_by(joined, ruling, decided) | {"floor": spec.floor_percent, "also": spec.also}
-    stage = stages.stage(workspace, "settled", inputs, lambda to: apart(write_twins, join, joined, ruling, decided, to))
+    asked = join, joined, ruling, decided
+    stage = stages.stage(workspace, "settled", inputs, lambda to: in_worker(write_twins, *asked, to))
     facts, recall, searched = joined.facts, None, join.sides[join.searched].split
     if facts["recall"]:
         of_bits = join.view.recall_from  # not of agreements
@@ -120,7 +121,7 @@ def group_duplicates(
 
     def build(target: Place) -> dict[str, Any]:
         join, _ = join_of(spec, joined.pair, workspace, [joined])
-        return apart(write_duplicates, join, joined, ruling, decided, spec.keep, spec.chains, target)
+        return in_worker(write_duplicates, join, joined, ruling, decided, spec.keep, spec.chains, target)
 
     if joined.method is None:
         return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)

@@ -16,7 +16,7 @@ from tasks.overlap.patterns import Patterns, all_shared, by_row
 from tasks.threads import several_threads
 
 ROWS, TILE = 128, 256  # rows to search for at a time, in all forms; patterns for numpy to compare at a time
-Groups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
+RowGroups = tuple[RowNumbers, RowNumbers]  # of each row and of each pattern
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Nearest:
         return cls(np.full((rows, count), NOTHING), np.full((rows, count), -1.0))
 
     @classmethod
-    def together(cls, parts: Iterable["Nearest"]) -> "Nearest":
+    def concatenated(cls, parts: Iterable["Nearest"]) -> "Nearest":
         """Concatenate the results of several sets of rows."""
         return cls(*map(np.concatenate, zip(*((part.row, part.similarity) for part in parts), strict=True)))
 
-    def beside(self, other: "Nearest") -> "Nearest":
+    def merged_with(self, other: "Nearest") -> "Nearest":
         """Return all these and all others of the same rows; an image may be among both."""
         return Nearest(np.hstack([self.row, other.row]), np.hstack([self.similarity, other.similarity]))
 
@@ -56,7 +56,7 @@ class Nearest:
         return best
 
 
-def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: Groups) -> Nearest:
+def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: float, groups: RowGroups) -> Nearest:
     """Return the best pattern of each row, and up to `count` with a Jaccard similarity of set bits of at least `floor`.
 
     The rows come in each form, n patterns each with at most half of the bits set. The groups of the rows, int64 (n,),
@@ -73,14 +73,14 @@ def nearest(forms: Sequence[Patterns], others: Patterns, count: int, floor: floa
             lambda rows: _nearest([form[rows] for form in forms], others, count, (groups[0][rows], groups[1])),
             [slice(start, start + ROWS) for start in range(0, len(forms[0]), ROWS)],
         )
-        best = Nearest.together(found)
+        best = Nearest.concatenated(found)
     below = best.similarity < floor
     below[:, 0] = False
     best.row[below], best.similarity[below] = NOTHING, -1.0
     return best
 
 
-def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: Groups) -> Nearest:
+def _nearest(forms: list[Patterns], others: Patterns, count: int, groups: RowGroups) -> Nearest:
     best, (n, width) = Nearest.nothing(len(groups[0]), count), others.words.shape
     if compiled := kernel.functions:
         rows = by_row(forms)

@@ -33,7 +33,7 @@ class Pairs(NamedTuple):
     def seen_from(self, side: int, within: bool = False) -> "Pairs":
         """Return the pairs with the images of one side first; within one set, each pair from both of its images."""
         turned = Pairs(self.second, self.first, self.similarity)
-        return together([self, turned]) if within else turned if side else self
+        return concatenated([self, turned]) if within else turned if side else self
 
     def where(self, some: Mask | RowNumbers) -> "Pairs":
         """Return some of the pairs."""
@@ -54,7 +54,7 @@ class Pairs(NamedTuple):
 NO_PAIRS = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
-def together(parts: Sequence[Pairs]) -> Pairs:
+def concatenated(parts: Sequence[Pairs]) -> Pairs:
     """Concatenate pairs."""
     return Pairs(*(np.concatenate(columns) for columns in zip(NO_PAIRS, *parts, strict=True)))
 
@@ -76,8 +76,8 @@ def gathered(stream: Iterable[Pairs], keep: Callable[[Pairs], Pairs]) -> Pairs:
     for some in stream:
         waiting.append(some)
         if sum(len(part.first) for part in waiting) > GATHERED:
-            kept, waiting = keep(together([kept, *waiting])), []
-    return keep(together([kept, *waiting]))
+            kept, waiting = keep(concatenated([kept, *waiting])), []
+    return keep(concatenated([kept, *waiting]))
 
 
 def that_matter(pairs: Pairs, labels: tuple[RowNumbers, RowNumbers], within: bool) -> Pairs:

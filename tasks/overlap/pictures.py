@@ -21,8 +21,8 @@ from tasks.overlap.components import MOST, components_of, homes
 from tasks.overlap.images import NOTHING, Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
-from tasks.overlap.nearest import Groups, Nearest
-from tasks.overlap.pairs import NO_PAIRS, Pairs, in_order, spanning, together
+from tasks.overlap.nearest import Nearest, RowGroups
+from tasks.overlap.pairs import NO_PAIRS, Pairs, concatenated, in_order, spanning
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
@@ -63,15 +63,15 @@ def candidate_pairs(
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
             found, recall = propose(*asking, bands, sample=sample)
             if others:
-                found = found.beside(inside_bars(asking[0][0], others, asking[2], bands))
+                found = found.merged_with(inside_bars(asking[0][0], others, asking[2], bands))
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
-            pairs = together([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
+            pairs = concatenated([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
         if len(one) * len(two) <= ALIGNED:
             i, j = np.nonzero(groups[0][:, None] != groups[1])
             rest = in_order(Pairs(one.numbers[i], two.numbers[j], np.zeros(len(i))), within)
             rest = measured(rest.where(~rest.are_in(pairs)), one, two, within, mirrored)
-            pairs = together([pairs, rest.where(rest.similarity >= NEAR_IDENTICAL)])
+            pairs = concatenated([pairs, rest.where(rest.similarity >= NEAR_IDENTICAL)])
     return in_order(pairs, within), recall
 
 
@@ -93,14 +93,14 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
             asking = np.sort(asking[np.unique(home[asking], return_index=True)[1]])
         groups, bands = (home[asking], components[1]), affordable(join.bands, join.pairs)
         with blas_threads(1):
-            found = Nearest.together(
+            found = Nearest.concatenated(
                 propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, count)[0]
                 for some in np.split(asking, range(SEARCHED, len(asking), SEARCHED))
             )
-            found = found.beside(inside_bars(one.patterns[asking], others, groups, bands, count))
+            found = found.merged_with(inside_bars(one.patterns[asking], others, groups, bands, count))
             new = in_order(_once(found, asking, home), within)
             new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
-        pairs, count = in_order(together([pairs, new]), within), CANDIDATES if one_first else 2 * count
+        pairs, count = in_order(concatenated([pairs, new]), within), CANDIDATES if one_first else 2 * count
         components, home, inside = _homes(pairs, one, two, line, within)
         joined = (found.row >= 0) & (components[1][found.row] == home[asking][:, np.newaxis])
         going_on[asking] = (2 * joined.reshape(len(asking), 2, -1).sum(axis=2) >= joined.shape[1] // 2).any(axis=1)
@@ -137,7 +137,7 @@ def _connecting(
         components = group[components[0]], group[components[1]]
         new = new.where(np.delete(np.arange(len(new.first)), some))
         parts.append(part)
-    return together(parts)
+    return concatenated(parts)
 
 
 def _forest(pairs: Pairs, count: int) -> RowNumbers:
@@ -203,7 +203,7 @@ def _made(gray: Copies, at_once: int, make: Callable[[Copies], list[Bits]]) -> l
 
 
 def inside_bars(
-    images: Patterns, others: Framed, groups: Groups, bands: Bands | None, count: int = CANDIDATES
+    images: Patterns, others: Framed, groups: RowGroups, bands: Bands | None, count: int = CANDIDATES
 ) -> Nearest:
     """Return the candidates of images among framed ones, inside the bars; see `propose`."""
     rows, patterns = others

@@ -12,7 +12,7 @@ from tasks import kernel
 from tasks.overlap.candidates import HEAVY, Signed, Sorted, met
 from tasks.overlap.complete import AFFORDABLE
 from tasks.overlap.minhash import Bands, RecallCounts, sampled
-from tasks.overlap.nearest import Groups, Nearest, nearest
+from tasks.overlap.nearest import Nearest, RowGroups, nearest
 from tasks.overlap.patterns import Counts, Patterns, Words, by_row, least_shared, whole_percent
 from tasks.overlap.prints import slices
 from tasks.registration.forms import FORMS
@@ -32,7 +32,7 @@ def affordable(bands: Bands | None, pairs: int) -> Bands | None:
 def propose(
     forms: Sequence[Patterns],
     others: Patterns,
-    groups: Groups,
+    groups: RowGroups,
     bands: Bands | None,
     count: int = CANDIDATES,
     sample: int = 0,
@@ -54,7 +54,7 @@ def propose(
     return found, RecallCounts.of(percent, best >= 0, found.row[rows, 0] == best)
 
 
-def by_minhash(forms: Sequence[Patterns], others: Patterns, groups: Groups, bands: Bands, count: int) -> Nearest:
+def by_minhash(forms: Sequence[Patterns], others: Patterns, groups: RowGroups, bands: Bands, count: int) -> Nearest:
     """Return the best candidates that MinHash finds by set bits; see `propose`."""
     parts = THREADS * -(-len(groups[0]) // (THREADS * SIGNED))  # as many for each thread
     rows, how = np.array_split(np.arange(len(groups[0])), max(1, parts)), (round(100 * FLOOR), bands)
@@ -71,7 +71,7 @@ def by_minhash(forms: Sequence[Patterns], others: Patterns, groups: Groups, band
                 keys = list(pool.map(there.sorted_by, sorting))
                 best = list(pool.map(_with_met, best, own, repeat(keys)))
             del there, keys  # before the next ones take as much memory
-    return Nearest.together(best)
+    return Nearest.concatenated(best)
 
 
 def _with_met(best: Nearest, own: Signed, keys: Sequence[Sorted]) -> Nearest:

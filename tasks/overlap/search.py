@@ -20,10 +20,10 @@ from tasks.overlap.embeddings import close_pairs
 from tasks.overlap.images import Images, read_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import SAMPLE_ROWS, RecallCounts, count_named, interval, sampled
-from tasks.overlap.pairs import NO_PAIRS, Pairs, gathered, in_order, read_pairs, that_matter, together
+from tasks.overlap.pairs import NO_PAIRS, Pairs, concatenated, gathered, in_order, read_pairs, that_matter
 from tasks.overlap.patterns import similarity
 from tasks.overlap.pictures import candidate_pairs, measured, with_more
-from tasks.overlap.threshold import near_identical
+from tasks.overlap.threshold import usual_near_identity
 from tasks.records import Tile
 from tasks.records.overlaps import CLOSE
 from tasks.storage import Place, at, tables
@@ -34,7 +34,7 @@ PAIRS, MIRRORED = "pairs.parquet", "mirrored.parquet"
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPairs:
     """The result of a tile or a join: pairs, mirrored pairs, and the counts of MinHash, if it was used."""
 
     pairs: Pairs
@@ -48,13 +48,13 @@ class Found:
         return {"recall": self.recall and asdict(self.recall)}
 
     @classmethod
-    def read(cls, folder: Place, facts: dict[str, Any]) -> "Found":
+    def read(cls, folder: Place, facts: dict[str, Any]) -> "FoundPairs":
         """Read the result of `write`."""
         recall = facts["recall"] and RecallCounts(**facts["recall"])
         return cls(read_pairs(folder / PAIRS), read_pairs(folder / MIRRORED), recall)
 
 
-def search_tile(join: Join, first: range, second: range) -> Found:
+def search_tile(join: Join, first: range, second: range) -> FoundPairs:
     """Search two slices for pairs, which have the image numbers of the splits."""
     one = read_images(join.first, join.workspace, first)
     two = one if join.within and first == second else read_images(join.second, join.workspace, second)
@@ -62,10 +62,10 @@ def search_tile(join: Join, first: range, second: range) -> Found:
         return _search_pictures(join, one, two)
     found = near_pairs(join, one, two, join.method)
     recall = None if join.within or join.bands is None else _recall(join, join.bands.seed, one, two, found)
-    return Found(found, recall=recall)
+    return FoundPairs(found, recall=recall)
 
 
-def _search_pictures(join: Join, one: Images, two: Images) -> Found:
+def _search_pictures(join: Join, one: Images, two: Images) -> FoundPairs:
     sides = (two, one) if join.searched else (one, two)
     bands = join.bands if join.method == "minhash" else None
     sample = 0 if join.within else -(-SAMPLE_ROWS * len(one) * len(two) // join.pairs)  # for this tile
@@ -73,7 +73,7 @@ def _search_pictures(join: Join, one: Images, two: Images) -> Found:
     mirrored = NO_PAIRS
     if join.mirrored and not join.within:
         mirrored, _ = candidate_pairs(*sides, bands, within=False, mirrored=True)
-    return Found(pairs.seen_from(join.searched), mirrored.seen_from(join.searched), recall)
+    return FoundPairs(pairs.seen_from(join.searched), mirrored.seen_from(join.searched), recall)
 
 
 def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
     Returns the method of the search, and the stated and the measured recall of MinHash.
     """
     method = join.method
-    found = [Found.read(join.workspace / tile.folder, tile.result) for tile in tiles]
+    found = [FoundPairs.read(join.workspace / tile.folder, tile.result) for tile in tiles]
     found = found or [search_tile(join, *tile) for tile in join.tiles]
     recalls = [part.recall for part in found if part.recall]
     recall = reduce(add, recalls) if recalls else None
@@ -90,20 +90,20 @@ def write_join(join: Join, tiles: Sequence[Tile], target: Place) -> dict[str, An
     if contradicted and not join.view.on_pixels and join.cost <= AFFORDABLE_IN_NEED:
         method, exact = "all pairs", replace(join, bands=None)  # since the loss of MinHash is known
         found = [search_tile(exact, *tile) for tile in join.tiles]
-    pairs = _kept(join, together([part.pairs for part in found]))
+    pairs = _kept(join, concatenated([part.pairs for part in found]))
     if join.view.on_pixels:  # further copies of images with many near-identical ones, independently of the threshold
-        pairs = with_more(join, pairs, np.full(join.sides[join.searched].images, near_identical(join.short_side)))
-    mirrored = in_order(together([part.mirrored for part in found]), within=False)
+        pairs = with_more(join, pairs, np.full(join.sides[join.searched].images, usual_near_identity(join.short_side)))
+    mirrored = in_order(concatenated([part.mirrored for part in found]), within=False)
     facts = {"method": method, "stated": stated, "contradicted": contradicted, "recall": recall and asdict(recall)}
     if join.first.vectors and join.pairs:
         close, cosine = close_pairs(join)
         one, two = join.both[::-1] if join.searched else join.both
         new = measured(close.where(~close.are_in(pairs)).seen_from(join.searched), one, two, join.within)
         similar = new.where(np.abs(new.similarity) >= join.percent / 100).seen_from(join.searched)
-        pairs = in_order(together([pairs, similar]), join.within)
+        pairs = in_order(concatenated([pairs, similar]), join.within)
         tables.write(pa.table(close.where(close.similarity > cosine)._asdict()), target / CLOSE)
         facts |= {"close": {"cosine": cosine, "sha256": at(target / CLOSE).sha256()}}
-    Found(pairs, mirrored).write(target)
+    FoundPairs(pairs, mirrored).write(target)
     return facts
 
 

@@ -10,7 +10,7 @@ from tasks.overlap.agreements import similarity_of
 from tasks.overlap.components import components_of, matches_of
 from tasks.overlap.images import NOTHING, Images
 from tasks.overlap.join import Join
-from tasks.overlap.pairs import Pairs, in_order, read_pairs, together
+from tasks.overlap.pairs import Pairs, concatenated, in_order, read_pairs
 from tasks.overlap.pictures import are_duplicates, with_more
 from tasks.overlap.search import PAIRS, near_pairs
 from tasks.overlap.verdict import lines_of
@@ -95,7 +95,7 @@ def _searched_again(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     for number in (0,) if join.within else (0, 1):
         sides = [images[side].take(told[side]) if side == number else images[side] for side in (0, 1)]
         kept.append(near_pairs(join, sides[0], sides[1], "all pairs", are_different))
-    return in_order(together(kept), join.within)
+    return in_order(concatenated(kept), join.within)
 
 
 def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) -> Pairs:
@@ -106,7 +106,7 @@ def _laid_again(join: Join, pairs: Pairs, line: Floats, decisions: Decisions) ->
         for image in np.flatnonzero(told).tolist():
             others = np.flatnonzero(components[1 - side] == components[side][image])
             parts.append(Pairs(np.full(len(others), image), others, np.ones(len(others))).seen_from(side))
-    found = in_order(together([pairs, with_similarity(join, together(parts))]), join.within)
+    found = in_order(concatenated([pairs, with_similarity(join, concatenated(parts))]), join.within)
     one, two = _digests(found, join.both)
     return found.where((one != two).any(axis=1))
 
@@ -121,7 +121,7 @@ def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
     )
     first, second = (rows.fill_null(NOTHING).to_numpy().astype(np.int64) for rows in found)
     judged = Pairs(first, second, np.ones(len(first))).where((first != NOTHING) & (second != NOTHING))
-    return in_order(together([pairs, with_similarity(join, judged)]), join.within)
+    return in_order(concatenated([pairs, with_similarity(join, judged)]), join.within)
 
 
 def with_similarity(join: Join, pairs: Pairs) -> Pairs:

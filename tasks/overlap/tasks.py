@@ -13,7 +13,7 @@ from tasks.overlap.embeddings import read_embeddings, write_vectors
 from tasks.overlap.join import UNASKED, Join, Slices, join_of
 from tasks.overlap.prints import prints_of, write_prints
 from tasks.overlap.search import search_tile, write_join
-from tasks.processes import apart
+from tasks.processes import in_worker
 from tasks.records import Decided, Drawn, Fingerprints, Joined, Prints, SplitPair, Tile
 from tasks.records.overlaps import VECTORS
 from tasks.records.spec import ComparingSpec
@@ -84,7 +84,7 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     """Find the similar pairs between slices of two splits, or of one."""
     join, inputs = join_of(spec, pair, workspace)
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
-    stage = stages.stage(workspace, "tiles", inputs, lambda to: apart(search_tile, join, *slices).write(to))
+    stage = stages.stage(workspace, "tiles", inputs, lambda to: in_worker(search_tile, join, *slices).write(to))
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
     found = Tile(stage.folder.name, stage.result, computed_by())
     return finished(found, stage.reused, f"tile {number}: images {one} with {two} of {pair}")
@@ -100,7 +100,7 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
     def build(target: Place) -> dict[str, Any]:
         if _is_left_out(spec, join):
             return {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
-        return apart(write_join, join, tiles, target)
+        return in_worker(write_join, join, tiles, target)
 
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None

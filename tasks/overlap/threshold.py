@@ -33,7 +33,7 @@ BY_CHANCE = 0.01  # probability that an image without a copy is nearly identical
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 
 
-def near_identical(short_side: int | None) -> float:
+def usual_near_identity(short_side: int | None) -> float:
     """Return the lowest agreement of duplicates in any set; see docs/photos.md."""
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
 
@@ -41,10 +41,10 @@ def near_identical(short_side: int | None) -> float:
 def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float | None:
     """Return the lowest agreement of duplicates in a set whatever else it has, or None if random pairs reach it.
 
-    It is higher if many `best` matches in train reach `near_identical` and most random pairs are similar: then one of
+    It is above the usual one if many `best` matches in train reach that and most random pairs are similar: then one of
     `size` look-alikes reaches it with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
     """
-    least = near_identical(short_side)
+    least = usual_near_identity(short_side)
     if is_common(int((random >= least).sum()), len(random)):
         return None
     certain, reach = random[random > 0], int((best >= least).sum())

@@ -15,7 +15,7 @@ from tasks.arrays import Floats
 from tasks.joined import is_first
 from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, Images, same_images
 from tasks.overlap.join import Join
-from tasks.overlap.pairs import Pairs, best_by_class, read_pairs, together
+from tasks.overlap.pairs import Pairs, best_by_class, concatenated, read_pairs
 from tasks.overlap.patterns import whole_percent
 from tasks.overlap.prints import slices
 from tasks.overlap.search import MIRRORED
@@ -45,7 +45,7 @@ def write_twins(join: Join, joined: Joined, ruling: Ruling, decided: Decided | N
     """Write the best match of each row of two splits in the other, and return the counts of both directions."""
     settled = settled_by(join, joined, ruling, decided)
     rows = SplitRows.of(join.first, join.workspace), SplitRows.of(join.second, join.workspace)
-    matched = [Direction.of(join, settled, side, rows) for side in (0, 1)]
+    matched = [BestMatches.of(join, settled, side, rows) for side in (0, 1)]
     names = [prints.split for prints in join.sides]
     counted = []
     for name, other, found, images, fonts in zip(names, names[::-1], matched, join.both, fonts_of(*rows), strict=True):
@@ -75,7 +75,7 @@ def write_subjects(
 
 
 @dataclass(frozen=True)
-class Direction:
+class BestMatches:
     """The rows of one split, and their best matches overall and of another class, in another split or their own."""
 
     rows: SplitRows
@@ -84,7 +84,7 @@ class Direction:
     other: Best
 
     @classmethod
-    def of(cls, join: Join, settled: Settled, side: int, rows: tuple[SplitRows, SplitRows]) -> "Direction":
+    def of(cls, join: Join, settled: Settled, side: int, rows: tuple[SplitRows, SplitRows]) -> "BestMatches":
         """Return the matches of the rows on one side of a join."""
         own = rows[side]
         best, first, second = (found[own.image] for found in _best(join, settled, side))
@@ -132,7 +132,7 @@ class Direction:
         }
 
 
-def variants(direction: Direction, mirrored: Pairs, line: Floats) -> tuple[pa.Table, int]:
+def variants(direction: BestMatches, mirrored: Pairs, line: Floats) -> tuple[pa.Table, int]:
     """Return one row per image whose best mirrored match is more similar than its plain one: schema `VARIANTS`.
 
     A symmetric image matches its own mirror image, which is not a finding. Also returns the number of rows with a
@@ -168,7 +168,7 @@ def _best(join: Join, settled: Settled, side: int) -> list[Best]:
     """Return the best match of each image of a side, its best labelled one, and its best of another class."""
     i, j = same_images(*(images.digests for images in join.both))
     seen = settled.pairs.seen_from(side, join.within)
-    of, other, similarity = together([Pairs(i, j, np.ones(len(i))).seen_from(side), seen])
+    of, other, similarity = concatenated([Pairs(i, j, np.ones(len(i))).seen_from(side), seen])
     match = np.zeros(len(of), BEST)
     match["image"], match["exact"], match["similarity"] = other, np.arange(len(of)) < len(i), similarity
     for name, mask in (("near", settled.duplicate), ("undecided", settled.undecided), ("judged", settled.judged)):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
-from tasks.presenting.words import NOTHING, Numbers, answer, sentences
+from tasks.presenting.words import DASH, Numbers, answer, sentences
 from tasks.records import REASONS, Report
 from tasks.storage import Place, tables
 from tasks.storage.actions import read_actions
@@ -28,7 +28,7 @@ def changes(one: Report, other: Report) -> list[dict[str, str]]:
     """Return the values that differ between two runs, settings first, in rows with `COLUMNS`."""
     before, after = (dict(_values(report)) for report in (one, other))
     keys = sorted(dict.fromkeys([*before, *after]), key=lambda key: GROUPS.index(key[0]))
-    values = ((*key, before.get(key, NOTHING), after.get(key, NOTHING)) for key in keys)
+    values = ((*key, before.get(key, DASH), after.get(key, DASH)) for key in keys)
     return [dict(zip(COLUMNS, row, strict=True)) for row in values if row[2] != row[3]]
 
 
@@ -94,7 +94,7 @@ def annotations(problems: Sequence[Problem]) -> Iterator[str]:
 def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
     for name, value in report.spec.settings().items():
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        yield ("settings", name), NOTHING if value is None else text
+        yield ("settings", name), DASH if value is None else text
     whole = "root" in report.spec.sources and len({entry.sha256 for entry in report.inputs}) == 1
     for entry in report.inputs:
         yield ("settings", f"sha256 of {'root' if whole else entry.role}"), entry.sha256[:12]

@@ -18,7 +18,7 @@ from tasks.presenting.words import title_of
 from tasks.records import Findings, Report
 from tasks.storage import Place, disk, tables
 from tasks.storage.image_files import read_ids, take_images, thumbnails
-from tasks.storage.images import Images, as_file
+from tasks.storage.images import ImageRows, as_file
 from tasks.vocabulary import SPLITS
 
 PER_CLASS, ROWS_SHOWN, COLUMNS = 20, 200, 20
@@ -122,7 +122,7 @@ def _mistakes(found: Findings, report: Report, workspace: Place) -> Image.Image:
     return sheet(_shown(found, take_images(files, rows), workspace), words, 10)
 
 
-def _shown(found: Findings, images: Images, workspace: Place) -> list[Image.Image]:
+def _shown(found: Findings, images: ImageRows, workspace: Place) -> list[Image.Image]:
     """Return images for display: glyphs unchanged, photographs as thumbnails."""
     if found.reading.kind == "glyphs":
         return list(map(Image.fromarray, images.gray))

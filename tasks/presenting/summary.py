@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tasks.presenting.words import NOTHING, Numbers, facts, sentences
+from tasks.presenting.words import DASH, Numbers, facts, sentences
 from tasks.records import Report
 from tasks.records.rows import PairOverlap
 from tasks.vocabulary import SPLITS, Comparison
@@ -56,7 +56,7 @@ def overlap_rows(numbers: Numbers) -> TableRows:
     return [
         {"rows of": pair.rows_of, "in": pair.found_in}
         | _counts(numbers, pair)
-        | {"conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else NOTHING}
+        | {"conflicts": numbers(pair, "cross_class") if known(pair.rows_of) and known(pair.found_in) else DASH}
         for pair in report.overlap
         if report.rows[pair.rows_of] and report.rows[pair.found_in]
     ]
@@ -103,7 +103,7 @@ def _by_model(
     """Return one row per model and training size; a cell of a column without an interval is empty."""
     rows: dict[tuple[str, int], dict[str, str]] = {}
     for column, one in found:
-        about = {"model": one.model, "train rows": numbers(one, "train_rows")} | dict.fromkeys(columns, NOTHING)
+        about = {"model": one.model, "train rows": numbers(one, "train_rows")} | dict.fromkeys(columns, DASH)
         row = rows.setdefault((one.model, one.train_rows), about)
         if one.low is not None:
             row[column] = f"{numbers(one, name)} ({_range(numbers, one, to)})"

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.presenting import summary
-from tasks.presenting.words import NOTHING, Numbers, answer, facts, folder_for, sentences
+from tasks.presenting.words import DASH, Numbers, answer, facts, folder_for, sentences
 from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
 from tasks.vocabulary import Comparison
@@ -84,7 +84,7 @@ def table_of(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
     """Return a table to print; columns that begin with a number are on the right, and only long values wrap."""
     table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
-        text = not value[:1].isdigit() and value != NOTHING
+        text = not value[:1].isdigit() and value != DASH
         short = all(len(row[name]) < LONG for row in rows)
         table.add_column(name, justify="left" if text else "right", no_wrap=short, overflow="fold")
     for row in rows:

@@ -20,7 +20,7 @@ from tasks.records.rows import Form, form_of
 from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 
-NOTHING = "-"
+DASH = "-"
 FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
     "share": lambda value: percent(value),
@@ -64,7 +64,7 @@ def text_of(value: Any, form: Form) -> str:
     >>> [text_of(value, "points") for value in (1.26, -0.04, 0.001, 0)]
     ['+1.26', '-0.04', '+<0.01', '0']
     """
-    return NOTHING if value is None else FORMS[form](value)
+    return DASH if value is None else FORMS[form](value)
 
 
 def percent(share: float, digits: int = 1) -> str:

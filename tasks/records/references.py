@@ -23,8 +23,8 @@ from tasks.vocabulary import counted
 FOLDER = "references"
 ARRIVED = "arrived.parquet"  # the result of each row of a batch
 NOT_NEW = pc.field("exact") | pc.field("near") | pc.field("undecided")  # rows of the table of an overlap
-Result = Literal["new", "known", "duplicate", "undecided", "conflicting"]
-Found = Sequence[tuple[str, str, Overlap]]  # the overlaps of a batch with segments, each with its reference and id
+Status = Literal["new", "known", "duplicate", "undecided", "conflicting"]
+SegmentOverlaps = Sequence[tuple[str, str, Overlap]]  # of a batch: references, ids of their segments, overlaps
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Arrived:
     """What became of the files of a batch, and the folder of its tables, if it was compared."""
 
     source: str
-    rows: dict[Result, int]
+    rows: dict[Status, int]
     unreadable: int = 0
     ignored: int = 0  # because of their names
     folder: str = ""
@@ -44,7 +44,7 @@ class Arrived:
     @property
     def in_short(self) -> str:
         """The numbers in one line."""
-        counts = {name: self.rows.get(name, 0) for name in get_args(Result)}
+        counts = {name: self.rows.get(name, 0) for name in get_args(Status)}
         counts |= {"unreadable": self.unreadable, "ignored": self.ignored}
         new = "new" if self.folder else "read"
         new += f" ({self.blank:,} without a usable fingerprint)" if self.blank else ""

@@ -47,7 +47,7 @@ class Report:
     kind: Kind
     inputs: tuple[Input, ...]
     classes: tuple[str, ...]
-    rows: row.SplitRows
+    rows: row.RowCounts
     balance: tuple[ClassRows, ...]
     conservation: tuple[ClassMembers, ...]
     ignored: tuple[IgnoredKind, ...]
@@ -57,7 +57,7 @@ class Report:
     duplicates: tuple[row.SplitGroups, ...]
     label_conflicts: row.LabelConflicts
     font_leakage: tuple[row.PairFonts, ...]
-    groups: row.Groups
+    groups: row.DuplicateGroups
     near_duplicates: NearDuplicates
     verdict: Verdict
     sanitized: RowsLeft

@@ -28,7 +28,7 @@ STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True, config=STRICT)
-class SplitRows:
+class RowCounts:
     """Rows of each split."""
 
     train: Count
@@ -148,7 +148,7 @@ class PairFonts(Directed):
 
 
 @dataclass(frozen=True, config=STRICT)
-class Groups:
+class DuplicateGroups:
     """Groups of a row that stays and the removed rows whose best duplicate it is."""
 
     count: Count

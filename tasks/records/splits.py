@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from tasks.records.inputs import InFolder
 from tasks.records.overlaps import Ruling
-from tasks.records.rows import STRICT, Count, SharedRows, SplitRows, shown
+from tasks.records.rows import STRICT, Count, RowCounts, SharedRows, shown
 from tasks.storage import Place
 from tasks.vocabulary import Role, SplitName
 
@@ -112,5 +112,5 @@ class ClassRows:
 class RowsLeft:
     """Rows of each split without exact duplicates, and without exact and near duplicates."""
 
-    exact: SplitRows
-    near: SplitRows
+    exact: RowCounts
+    near: RowCounts

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from tasks.presenting.gallery import Row, encoded, uri_of
 from tasks.presenting.page import render
 from tasks.records import LoadedSources, Prints, SplitDuplicates
-from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Found, Reference, Result
+from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Reference, SegmentOverlaps, Status
 from tasks.reporting.counted import refused_members
 from tasks.reporting.read import PAGE, REPORT
 from tasks.stage_task import finished, stage_task
@@ -29,7 +29,7 @@ from tasks.vocabulary import UNLABELLED
 
 VERSION = 3
 SHOWN = 60  # images of each result on the page
-KINDS: tuple[Result, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
+KINDS: tuple[Status, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
 SCHEMA = pa.schema(
     {"id": pa.string(), "class_name": pa.string(), "result": pa.string(), "exact": pa.bool_()}
     | {"similarity": pa.float64()}
@@ -43,7 +43,7 @@ def decide(
     references: Sequence[Reference],
     batch: Prints,
     loaded: LoadedSources,
-    found: Found,
+    found: SegmentOverlaps,
     inside: SplitDuplicates | None,
     space: Place,
 ) -> Arrived:
@@ -69,7 +69,7 @@ def decide(
     return finished(arrived, stage.reused, arrived.in_short)
 
 
-def known_rows(found: Found, workspace: Place) -> dict[str, Row]:
+def known_rows(found: SegmentOverlaps, workspace: Place) -> dict[str, Row]:
     """Return the rows of a batch with a duplicate in the references, or with an undecided one, by their ids."""
     best: dict[str, Row] = {}
     for reference, segment, overlap in found:
@@ -108,7 +108,7 @@ def build_arrived(
     of_batch = _of_batch(loaded, wanted[None], workspace)
     uris = {None: of_batch} | {part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part}
     pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
-    about = {"reference": references[0], "results": get_args(Result), "unlabelled": UNLABELLED}
+    about = {"reference": references[0], "results": get_args(Status), "unlabelled": UNLABELLED}
     return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)
 
 

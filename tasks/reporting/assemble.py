@@ -43,7 +43,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         duplicates=tuple(found_in.counts for found_in in found.duplicates),
         label_conflicts=count_conflicts(conflicts_of(found, workspace)),
         font_leakage=tuple(row.PairFonts(d.rows_of, d.found_in, d.same_font, d.unknown_font) for d in directions),
-        groups=row.Groups(**left.groups),
+        groups=row.DuplicateGroups(**left.groups),
         near_duplicates=_near_duplicates(found),
         verdict=found.verdict,
         sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
@@ -61,9 +61,9 @@ def assemble(found: Findings, workspace: Place) -> Report:
     return replace(report, gates=measure_gates(report))
 
 
-def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> row.SplitRows:
+def _split_rows(found: Findings, left: Mapping[SplitName, int]) -> row.RowCounts:
     """Return the rows of each split; `left` has the splits that lost rows."""
-    return row.SplitRows(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
+    return row.RowCounts(**{name: left.get(name, found.splits[name].rows) for name in SPLITS})
 
 
 def _balance(found: Findings, workspace: Place) -> Iterator[ClassRows]:

@@ -57,7 +57,7 @@ class Review:
     then: str
     alone: bool
 
-    def told(self) -> list[dict[str, Any]]:
+    def answered(self) -> list[dict[str, Any]]:
         """Return the pairs as the page gets them, each with its decision, in whichever run that was made."""
         place = self.workspace / NAME
         known = read_decisions(place) if at(place).exists() else None
@@ -105,7 +105,7 @@ def application(review: Review, token: str) -> Starlette:
 
     async def decide(request: Request) -> Response:
         pair, answer = _pair(review, request), ANSWERS.get(await request.body())
-        if answer is None or not pair.takes(answer):
+        if answer is None or not pair.accepts(answer):
             return PlainTextResponse("this is not a decision about this pair", 400)
         await run_in_threadpool(review.decide, request.path_params["number"], answer)
         return Response(status_code=204)
@@ -119,7 +119,7 @@ def application(review: Review, token: str) -> Starlette:
 
     routes = [
         Route("/", lambda _: HTMLResponse(pages.get_template("review.html.jinja").render(review=review))),
-        Route("/pairs", lambda _: JSONResponse(review.told())),
+        Route("/pairs", lambda _: JSONResponse(review.answered())),
         Route("/image/{number:int}/{side:int}", image),
         Route("/laid/{number:int}", laid),
         Route("/decide/{number:int}", decide, methods=["POST"]),

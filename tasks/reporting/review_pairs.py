@@ -73,7 +73,7 @@ class Pair:
         """Whether either image could stay: different images of one split with one label."""
         return self.splits[0] == self.splits[1] and self.decidable and not self.conflicting
 
-    def takes(self, answer: Answer) -> bool:
+    def accepts(self, answer: Answer) -> bool:
         """Return whether an answer fits: identical images are the same, and only one of different labels is wrong."""
         if answer.stays is not None:
             return self.swappable

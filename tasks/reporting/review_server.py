@@ -19,7 +19,7 @@ from tasks.storage import Place, at, disk, scratch
 HOST = "127.0.0.1"
 
 
-def prepare(run: Place) -> Review:
+def prepare_review(run: Place) -> Review:
     """Collect the pairs of a run with their images; raises `DataError` if a table or a source is damaged or gone."""
     report, found, workspace = read_report(run), read_findings(run), run.parent.parent
     try:
@@ -31,7 +31,7 @@ def prepare(run: Place) -> Review:
     again = ["dedupe", str(report.spec.source)] if isinstance(report.spec, DedupeSpec) else ["sanitize", run.last]
     then = shlex.join(["cleansplit", *again, "--workspace", str(workspace)])
     review = Review(run.last, pairs, pictures, workspace, report.view.name, then, report.alone)
-    review.told()  # unreadable decisions are refused before more are made
+    review.answered()  # unreadable decisions are refused before more are made
     return review
 
 

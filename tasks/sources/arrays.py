@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import CleanSplitError, DataError
-from tasks.sources.numbered import Part, Rows, of_arrays, own_file, split_in, words_in
+from tasks.sources.numbered import Rows, SplitImages, of_arrays, own_file, split_in, words_in
 from tasks.sources.packed import MAX_RATIO, RATIO_MATTERS_FROM, packing_of, refuse_bomb
 from tasks.storage import Place, at
 
@@ -90,7 +90,7 @@ def open_idx(place: Place) -> Rows | None:
     files = [place / name for name in unpacked] if folder else [place]
     if not files or not _holds_images(files[0].last.lower()):
         return None
-    parts: list[Part] = []
+    parts: list[SplitImages] = []
     for file in files:
         split = "test" if file.last.lower().startswith("t10k") else split_in(file.last)  # in MNIST
         labels = read_idx(beside).ravel() if (beside := _beside(file)) != file and at(beside).exists() else None

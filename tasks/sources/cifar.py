@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DataError
-from tasks.sources.numbered import Part, Rows, of_arrays, own_file
+from tasks.sources.numbered import Rows, SplitImages, of_arrays, own_file
 from tasks.sources.pickles import Named, read_pickle
 from tasks.storage import Place, at
 
@@ -33,7 +33,7 @@ def open_cifar(place: Place) -> Rows | None:
     batches: dict[str, list[tuple[NDArray[np.uint8], list[str]]]] = {}
     for name in files:
         batches.setdefault("test" if name.startswith("test") else "train", []).append(_read(place / name))
-    parts: list[Part] = [
+    parts: list[SplitImages] = [
         (split, np.concatenate([images for images, _ in own]), [label for _, labels in own for label in labels])
         for split, own in batches.items()
     ]

@@ -113,7 +113,7 @@ def _batch(entries: list[Entry], numbers: dict[str, int], source: str) -> pa.Rec
 Placed = tuple[str, int, Listing]  # the folder above the members, the start of their offsets, and the members
 
 
-def together(listings: Iterable[Placed], source: str) -> Listing:
+def combined(listings: Iterable[Placed], source: str) -> Listing:
     """Concatenate listings as a single source."""
     numbers: dict[str, int] = {}
     tables = []

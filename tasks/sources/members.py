@@ -28,7 +28,7 @@ from tasks.sources.zips import is_zip, read_zipped
 from tasks.storage import Place, at
 from tasks.vocabulary import path_of
 
-Read = Callable[[int, int], bytes]  # by offset and size
+ReadBytes = Callable[[int, int], bytes]  # by offset and size
 
 
 def open_rows(place: Place, columns: Columns) -> Rows | None:
@@ -51,7 +51,7 @@ def open_rows(place: Place, columns: Columns) -> Rows | None:
 
 
 @contextlib.contextmanager
-def opened_archive(archive: Place) -> Iterator[Read]:
+def opened_archive(archive: Place) -> Iterator[ReadBytes]:
     """Open a tar or zip archive to read its members; raises `DataError` when the archive is missing."""
     try:
         file = at(archive).reading()

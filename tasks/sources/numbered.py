@@ -18,9 +18,9 @@ from tasks.vocabulary import SPLIT_FOLDERS, UNLABELLED, SplitName, split_among
 COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by channels
 MAX_LABEL = 255  # characters
 BYTES_PER_ROW = 16  # of an image, from `FREE_ROWS` of them on
-Images = NDArray[Any]  # (n, height, width[, channels])
+ImageArray = NDArray[Any]  # (n, height, width[, channels])
 Classes = Sequence[Any] | NDArray[Any] | None
-Part = tuple[str | None, Images, Classes]  # split or None, images, and the class of each or None
+SplitImages = tuple[str | None, ImageArray, Classes]  # split or None, images, and the class of each or None
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def split_of(value: str | None, where: str) -> SplitName | None:
     return SPLIT_FOLDERS[value.lower()]
 
 
-def of_arrays(parts: list[Part], source: Place, files: Iterable[str] = ()) -> Rows:
+def of_arrays(parts: list[SplitImages], source: Place, files: Iterable[str] = ()) -> Rows:
     """Return the rows of arrays of images; `files` are the names of the arrays' files in their folder.
 
     Raises `DataError` when images are not uint8 with 1, 3 or 4 channels.
@@ -128,7 +128,7 @@ def png_of(image: NDArray[np.uint8]) -> bytes:
     )
 
 
-def _check(images: Images, classes: Classes, source: Place) -> None:
+def _check(images: ImageArray, classes: Classes, source: Place) -> None:
     shape = images.shape
     if images.dtype != np.uint8:
         raise DataError(f"{source} has images of {images.dtype}; save them as uint8, from 0 to 255.")

@@ -15,7 +15,7 @@ from tasks.sources.annotated import read_annotated
 from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, file_entry
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
-from tasks.sources.listing import Listing, Placed, list_members, together
+from tasks.sources.listing import Listing, Placed, combined, list_members
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
@@ -94,7 +94,7 @@ def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opene
     if any(packings):
         location = _unpack(sha256, files, packings, workspace)
         files = at(workspace.locate(location)).expanded()
-    return Opened(location, lambda: together(_members(source, files), source.name), sha256)
+    return Opened(location, lambda: combined(_members(source, files), source.name), sha256)
 
 
 def read_folder(root: Place, known: Iterable[Listed] | None = None) -> Iterator[Entry]:

@@ -18,7 +18,7 @@ from tasks.storage import tables
 
 USUAL_MEMBERS, MOST_MEMBERS = 1024, 4096  # of a piece
 AT_ONCE = 1 << 14  # rows as bytes in memory
-NOTHING = b"None"  # stands for a missing outcome or reason
+MISSING = b"None"  # stands for a missing outcome or reason
 ALONE_UP_TO = 20  # classes in a source; with more, a part may contain several
 LEAST, MOST = 64_000, 128_000  # work in a part, in glyphs; only the last part may be smaller, and pieces are not cut
 PHOTOGRAPH, BYTES_PER_GLYPH = 10, 2048  # work of a photograph, and of its bytes; its pixels cost more than both
@@ -59,7 +59,7 @@ def _lines(index: pa.Table) -> Iterator[bytes]:
     for start in range(0, len(index), AT_ONCE):
         rows = index.slice(start, AT_ONCE)
         texts = [rows["member"], pc.cast(rows["size"], pa.string()), rows["outcome"], rows["reason"]]
-        columns = [pc.fill_null(pc.cast(text, pa.binary()), NOTHING) for text in texts]
+        columns = [pc.fill_null(pc.cast(text, pa.binary()), MISSING) for text in texts]
         digests = pc.fill_null(pc.cast(rows["digest"], pa.binary()), b"")
         yield from pc.binary_join_element_wise(*columns, digests, b"\0").to_pylist()
 

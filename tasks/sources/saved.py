@@ -8,7 +8,7 @@ import pyarrow as pa
 from tasks.columns import Columns
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, split_in
-from tasks.sources.tables import Groups, image_column, rows_of
+from tasks.sources.tables import TableFile, image_column, rows_of
 from tasks.storage import Place, at, tables
 from tasks.storage.foreign import ROWS, check
 
@@ -33,7 +33,7 @@ def open_saved(place: Place, columns: Columns) -> Rows | None:
     return rows_of(files, place, columns, frozenset(at(place).files_below()))
 
 
-def _groups_of(place: Place, split: str | None) -> Groups:
+def _groups_of(place: Place, split: str | None) -> TableFile:
     """Return a stream of Arrow, whose batches stay in the file."""
     try:
         for message in pa.ipc.MessageReader.open_stream(tables.reading(place, mapped=True)):
@@ -51,7 +51,7 @@ def _groups_of(place: Place, split: str | None) -> Groups:
         values = batches[group].column(column)
         yield from (values.slice(start, ROWS) for start in range(0, len(values), ROWS))
 
-    return Groups(place, place.last, split, schema, [len(batch) for batch in batches], read)
+    return TableFile(place, place.last, split, schema, [len(batch) for batch in batches], read)
 
 
 def _is_compressed(message: pa.ipc.Message) -> bool:

@@ -20,7 +20,7 @@ PARQUET = b"PAR1"  # start of a file
 
 
 @dataclass(frozen=True)
-class Groups:
+class TableFile:
     """A file of rows in groups, as Parquet and Arrow keep them."""
 
     place: Place
@@ -31,7 +31,7 @@ class Groups:
     read: Callable[[int, str], Iterator[pa.Array]]  # yields the values of a column in a group, a few rows at a time
 
 
-def rows_of(files: Sequence[Groups], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
+def rows_of(files: Sequence[TableFile], source: Place, columns: Columns, names: frozenset[str]) -> Rows:
     """Return the images of some files as rows; `names` are the files in the folder of the source."""
     every: list[str] = []
     groups: list[str | None] = []
@@ -65,7 +65,7 @@ def image_column(schema: pa.Schema, columns: Columns) -> str | None:
 class _Images:
     """The images of all groups, with a few rows in memory."""
 
-    def __init__(self, files: Sequence[Groups], columns: Columns) -> None:
+    def __init__(self, files: Sequence[TableFile], columns: Columns) -> None:
         named = [(file, str(image_column(file.schema, columns))) for file in files]
         self.groups = [(file.read, number, name) for file, name in named for number in range(len(file.sizes))]
         self.starts, self.group = np.cumsum([0, *(size for file in files for size in file.sizes)]), -1
@@ -85,7 +85,7 @@ class _Images:
         return self.images[row - self.first].as_py()
 
 
-def _values(file: Groups, name: str | None, source: Place) -> list[str | None]:
+def _values(file: TableFile, name: str | None, source: Place) -> list[str | None]:
     """Return the values of a column, with the file's own names of labels; None for each row without a column."""
     if name is None:
         return [None] * sum(file.sizes)
@@ -125,7 +125,7 @@ def is_parquet(file: Place) -> bool:
     return at(file).read_bytes(4) == PARQUET
 
 
-def _groups_of(place: Place, name: str, split: str | None) -> Groups:
+def _groups_of(place: Place, name: str, split: str | None) -> TableFile:
     """Open a Parquet file; raises `DataError` when it is damaged, or larger than its footer or size may say."""
     with foreign.open_parquet(place) as file:
         about, schema = file.metadata, file.schema_arrow
@@ -138,7 +138,7 @@ def _groups_of(place: Place, name: str, split: str | None) -> Groups:
             for batch in file.iter_batches(foreign.ROWS, [group], [column]):
                 yield batch.column(column)
 
-    return Groups(place, name, split, schema, [group.num_rows for group in groups], read)
+    return TableFile(place, name, split, schema, [group.num_rows for group in groups], read)
 
 
 def _files_of(place: Place) -> list[Place]:

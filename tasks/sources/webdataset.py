@@ -13,14 +13,14 @@ from tasks.columns import find
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import Entry
 from tasks.sources.layout import split_of_folder
-from tasks.sources.members import Read
+from tasks.sources.members import ReadBytes
 from tasks.sources.numbered import row_name
 
 FACTS = (".cls", ".json")  # extensions of files that may contain a class
 MAX_FACTS = 1 << 20  # bytes of a file to read for a class
 
 
-def named_by_class(entries: Sequence[Entry], read: Read, prefix: str) -> list[Entry]:
+def named_by_class(entries: Sequence[Entry], read: ReadBytes, prefix: str) -> list[Entry]:
     """Rename the members of a shard as if in class folders; return other archives unchanged.
 
     `read` returns the bytes of a member by offset and size; `prefix` precedes keys, which may recur in other shards.
@@ -40,7 +40,7 @@ def _named(entry: Entry, labels: dict[str, str], prefix: str) -> Entry:
     return entry._replace(name=row_name(split, labels.get(key), prefix + own))
 
 
-def _labels(entries: Sequence[Entry], read: Read) -> Iterator[tuple[str, str]]:
+def _labels(entries: Sequence[Entry], read: ReadBytes) -> Iterator[tuple[str, str]]:
     """Yield keys and their classes; JSON, which other images have as well, counts only without class folders."""
     flat = len({posixpath.dirname(key) for key, ending in map(_parts, entries) if ending in IMAGE_ENDINGS}) == 1
     for entry in entries:

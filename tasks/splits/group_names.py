@@ -13,7 +13,7 @@ from tasks.storage import Place, tables
 from tasks.storage.image_files import images_in, paths_of, read_ids
 from tasks.vocabulary import DICOM_GROUPS, EVALUATED, LOSES_TO, SPLITS
 
-NOTHING = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
+NO_NAMES = pa.schema({"id": pa.string(), "name": pa.string()}).empty_table()
 MISSING = {  # why no image has a group
     "font": "name of an image gives a font",
     "group": "image has a group; --columns group=NAME names its column",
@@ -38,7 +38,7 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
     if by in columns:
         named[by] = (tables.read(workspace / name, ["id", columns[by]]) for name in photographs)
     if by in named:
-        table = pa.concat_tables([NOTHING, *(part.rename_columns(NOTHING.column_names) for part in named[by])])
+        table = pa.concat_tables([NO_NAMES, *(part.rename_columns(NO_NAMES.column_names) for part in named[by])])
         names = table["name"].take(pc.index_in(ids, value_set=table["id"].combine_chunks())).combine_chunks()
     else:
         pattern = re.compile("^(.*)/" if by == "folder" else by)

@@ -18,7 +18,7 @@ from tasks.splits.grouped import NOWHERE, deal
 from tasks.storage import Place, tables
 from tasks.vocabulary import SPLITS, counted
 
-NOTHING = -1
+NO_GROUP = -1
 FOLDING = 7  # added to the seed, so that folds are independent of splits
 PARTS = (8, 1, 1)  # of train, validation and test, unless sizes are given
 NOTED = 0.01  # relative deviation of a split's rows, and absolute one of a class's share, that is reported
@@ -44,8 +44,8 @@ def row_groups(
     if by is None:
         return groups_of(count, links), {"unmatched": 0, "purity": None, "completeness": None}
     names = names_of_groups(ids, by, loaded, space)
-    keys = names.dictionary_encode().indices.fill_null(NOTHING).to_numpy().astype(np.int64)
-    known = np.flatnonzero(keys != NOTHING)
+    keys = names.dictionary_encode().indices.fill_null(NO_GROUP).to_numpy().astype(np.int64)
+    known = np.flatnonzero(keys != NO_GROUP)
     purity, completeness = purity_and_completeness(groups_of(count, links)[known], keys[known])
     links.append(links_of(keys))
     return groups_of(count, links), {"unmatched": count - len(known), "purity": purity, "completeness": completeness}
@@ -95,7 +95,7 @@ def check_groups(spec: DrawSpec, sizes: Sequence[int], groups: int) -> None:
         raise UsageError(f"{spec.folds} folds need {spec.folds} groups, but there are {groups}; use --folds {groups}.")
 
 
-def notes_on(
+def notes_of(
     dealt: RowNumbers, sizes: Sequence[int], groups: RowNumbers, labels: RowNumbers, ids: pa.Array
 ) -> list[str]:
     """Return notes about groups that fit into one split only, and about sizes and classes that miss their targets.

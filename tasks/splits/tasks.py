@@ -15,7 +15,7 @@ from tasks.records.splits import GROUPS, RAW, SHARED, Drawn, InGroups, Sanitized
 from tasks.splits.draw import class_ranges, draw, draw_as_course, shuffled, sizes_per_class, take_all, write_splits
 from tasks.splits.group_names import write_shared
 from tasks.splits.grouped import deal
-from tasks.splits.groups import check_groups, notes_on, row_groups, shared_with_others, sizes_of_splits, write_groups
+from tasks.splits.groups import check_groups, notes_of, row_groups, shared_with_others, sizes_of_splits, write_groups
 from tasks.splits.sanitize import SANITIZED, write_sanitized
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages
@@ -70,7 +70,7 @@ def draw_grouped(
         sizes, rows = sizes_of_splits(spec, len(ids)), np.bincount(of_row)
         check_groups(spec, sizes, len(rows))
         dealt = deal(of_row, labels, sizes, [spec.seed])
-        notes = notes_on(dealt, sizes, of_row, labels, ids)
+        notes = notes_of(dealt, sizes, of_row, labels, ids)
         if at_random:
             as_grouped = [int((dealt == number).sum()) for number in range(len(SPLITS))]
             dealt = deal(np.arange(len(ids)), labels, as_grouped, [spec.seed])

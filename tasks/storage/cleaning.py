@@ -19,7 +19,7 @@ class Cleanup:
     unknown: list[str]
 
     @property
-    def said(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """The result in sentences."""
         removed = f"{counted(len(self.runs), 'run')} and {counted(self.stages, 'intermediate result')}"
         left = (f"{name} is not a complete run, so it stays" for name in self.unknown)

@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
 MAX_DECISIONS = 1_000_000
 ANSWERS = ("same", "right_label", "stays")  # on which two rows about one pair must agree
 Key = tuple[bytes, bytes]
-Row = dict[str, Any]  # a decision, keyed by the names of `SCHEMA`
+Decision = dict[str, Any]  # keyed by the names of `SCHEMA`
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def read_decisions(place: Place) -> Decisions:
         raise DataError(f"{place} is not a table of decisions: {str(error).partition(chr(10))[0]}.") from error
     if any(table[name].null_count for name in ("first", "second", "same")):
         raise DataError(f"{place} has decisions without digests or answer; name a file that review wrote.")
-    found: dict[Key, Row] = {}
+    found: dict[Key, Decision] = {}
     for number, row in enumerate(map(_in_order, table.to_pylist()), 1):
         before = found.get(_key(row), row)
         if differ := [name for name in ANSWERS if before[name] != row[name]]:
@@ -104,7 +104,7 @@ def read_decisions(place: Place) -> Decisions:
     return Decisions(_table(found))
 
 
-def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] = ()) -> None:
+def add_decisions(workspace: Place, rows: Sequence[Decision], dropped: Iterable[Key] = ()) -> None:
     """Add decisions to a workspace, replacing earlier ones about the same pairs, and remove `dropped`."""
     place, gone = workspace / NAME, set(dropped)
 
@@ -116,17 +116,17 @@ def add_decisions(workspace: Place, rows: Sequence[Row], dropped: Iterable[Key] 
     at(place).revise(with_rows)
 
 
-def _key(row: Row) -> Key:
+def _key(row: Decision) -> Key:
     return row["first"], row["second"]
 
 
-def _in_order(row: Row) -> Row:
+def _in_order(row: Decision) -> Decision:
     turned = {"first": row["second"], "second": row["first"]}
     turned |= {"first_id": row.get("second_id"), "second_id": row.get("first_id")}
     return row | turned if row["first"] > row["second"] else row
 
 
-def _table(rows: Mapping[Key, Row]) -> pa.Table:
+def _table(rows: Mapping[Key, Decision]) -> pa.Table:
     """Return decisions sorted by pair; a pair of an image with itself holds only a decision about its label."""
     kept = [pair for pair, row in rows.items() if pair[0] != pair[1] or row.get("right_label")]
     return pa.Table.from_pylist([rows[pair] for pair in sorted(kept)], schema=SCHEMA)

@@ -12,16 +12,16 @@ import pyarrow.parquet as pq
 from tasks.arrays import Gray, Labels, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, tables
-from tasks.storage.images import Images, concatenate, of_table
+from tasks.storage.images import ImageRows, concatenate, of_table
 from tasks.vocabulary import SET, UNLABELLED
 
 
-def read_images(files: Iterable[Place]) -> Images:
+def read_images(files: Iterable[Place]) -> ImageRows:
     """Read all images of Parquet files."""
     return concatenate([*iterate_images(files)])
 
 
-def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
+def iterate_images(files: Iterable[Place]) -> Iterator[ImageRows]:
     """Read images one row group at a time, after an empty part of each file, so that there is at least one part."""
     for path in files:
         with tables.opened(path) as file:
@@ -31,9 +31,9 @@ def iterate_images(files: Iterable[Place]) -> Iterator[Images]:
                 yield of_table(file.read_row_group(group))
 
 
-def take_images(files: Sequence[Place], rows: RowNumbers) -> Images:
+def take_images(files: Sequence[Place], rows: RowNumbers) -> ImageRows:
     """Read rows of all files by their numbers, int64 (n,), in this order, holding only a few row groups in memory."""
-    first, parts = 0, list[Images]()
+    first, parts = 0, list[ImageRows]()
     ascending, back = np.unique(rows, return_inverse=True)
     for path in files:
         with tables.opened(path) as file:  # a group at a time: float32 takes four times the memory

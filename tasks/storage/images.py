@@ -22,7 +22,7 @@ AT_ONCE = 2  # files: Arrow encodes and decodes Parquet without the interpreter'
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageRows:
     """Rows of a shard or split: ids and class names (strings), labels int64 (n,), gray uint8 (n, side, side)."""
 
     ids: pa.Array
@@ -33,15 +33,15 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, rows: RowNumbers) -> "Images":
+    def take(self, rows: RowNumbers) -> "ImageRows":
         """Return some rows, in the order of their numbers in `rows`."""
         at = pa.array(rows)
-        return Images(self.ids.take(at), self.class_names.take(at), self.labels[rows], self.gray[rows])
+        return ImageRows(self.ids.take(at), self.class_names.take(at), self.labels[rows], self.gray[rows])
 
 
-def concatenate(parts: Sequence[Images]) -> Images:
+def concatenate(parts: Sequence[ImageRows]) -> ImageRows:
     """Concatenate the rows of several records."""
-    return Images(
+    return ImageRows(
         pa.concat_arrays([part.ids for part in parts]),
         pa.concat_arrays([part.class_names for part in parts]),
         np.concatenate([part.labels for part in parts]),
@@ -120,7 +120,7 @@ def _feature(kind: pa.DataType) -> dict[str, Any]:
     return {"dtype": {"float": "float32"}.get(str(kind), str(kind)), "_type": "Value"}
 
 
-def write_images(images: Images, target: Place, classes: Sequence[str] | None = None) -> None:
+def write_images(images: ImageRows, target: Place, classes: Sequence[str] | None = None) -> None:
     """Write images to one Parquet file: a shard or, with class names, part of a split."""
     columns = schema(images.gray.shape[1], classes)
     encoded = ["id", "class_name", "label"] if classes is None else True
@@ -133,7 +133,7 @@ def write_images(images: Images, target: Place, classes: Sequence[str] | None = 
             writer.write_table(pa.table(arrays, schema=columns))
 
 
-Piece = Callable[[], Images]  # reads the rows of a file
+ReadRows = Callable[[], ImageRows]  # of a file
 
 
 def per_file(rows: RowNumbers) -> list[RowNumbers]:
@@ -141,28 +141,28 @@ def per_file(rows: RowNumbers) -> list[RowNumbers]:
     return [rows[start : start + MAX_ROWS_PER_FILE] for start in range(0, max(len(rows), 1), MAX_ROWS_PER_FILE)]
 
 
-def write_split(pieces: Sequence[Piece], name: str, classes: Sequence[str], folder: Place) -> dict[str, Any]:
+def write_split(files: Sequence[ReadRows], name: str, classes: Sequence[str], folder: Place) -> dict[str, Any]:
     """Write the images that each function returns to a file ``name-00000-of-0000N.parquet``; threads call them.
 
     Returns the facts that `tasks.records.Split.of` takes: rows, file names and their sha256.
     """
     disk.make_folder(folder)
-    paths = [folder / f"{name}-{i:05d}-of-{len(pieces):05d}.parquet" for i in range(len(pieces))]
+    paths = [folder / f"{name}-{i:05d}-of-{len(files):05d}.parquet" for i in range(len(files))]
 
-    def write(piece: Piece, path: Place) -> int:
-        images = piece()
+    def write(read: ReadRows, path: Place) -> int:
+        images = read()
         write_images(images, path, classes)
         return len(images)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        written = sum(pool.map(write, pieces, paths))
+        written = sum(pool.map(write, files, paths))
     return {"rows": written, "files": [p.last for p in paths], "sha256": [at(p).sha256() for p in paths]}
 
 
-def of_table(table: pa.Table) -> Images:
+def of_table(table: pa.Table) -> ImageRows:
     """Return the images in a table with the columns of a shard or a split."""
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
-    return Images(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
+    return ImageRows(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
 
 
 def _to_pixels(gray: Gray) -> pa.Array:

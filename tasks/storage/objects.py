@@ -21,7 +21,7 @@ AT_ONCE = 16  # small requests in flight
 PART_BYTES = 16 << 20  # of an upload or a download
 
 
-class Read(NamedTuple):
+class Content(NamedTuple):
     """The content of an object, and the mark of its version."""
 
     data: bytes
@@ -36,11 +36,11 @@ class Stored(NamedTuple):
     written: datetime
 
 
-def read(place: Place) -> Read | None:
+def read(place: Place) -> Content | None:
     """Return an object, or None if it does not exist."""
     with contextlib.suppress(FileNotFoundError), _opened(place) as (store, key):
         found = store.get(key)
-        return Read(bytes(found.bytes()), str(found.meta["e_tag"]))
+        return Content(bytes(found.bytes()), str(found.meta["e_tag"]))
     return None
 
 

@@ -24,8 +24,8 @@ MANIFESTS = dict.fromkeys(("stages", "benchmarks", "references"), "manifest.json
 PARTS = {"stages": 3, "benchmarks": 2, "references": 4, "runs": 2}
 CONTENT = "files"
 TRIES = 20  # at a change that others may make, too
-Files = dict[str, dict[str, Any]]
-known_files: dict[Place, Files] = {}  # of published folders: their cached manifests
+FileFacts = dict[str, dict[str, Any]]
+known_files: dict[Place, FileFacts] = {}  # of published folders: their cached manifests
 
 
 class Published(Store):
@@ -123,7 +123,7 @@ def manifest_of(folder: Place) -> Place:
     return folder / MANIFESTS[folder.name.partition("/")[0]]
 
 
-def checked(files: Any, folder: Place) -> Files:
+def checked(files: Any, folder: Place) -> FileFacts:
     """Return the files of an untrusted manifest; raises `DataError` for an unusable entry."""
     facts: list[Any] = [*files.values()] if isinstance(files, dict) else [None]
     if all(isinstance(fact, dict) and isinstance(fact.get("bytes"), int) for fact in facts) and all(
@@ -170,7 +170,7 @@ def _split(place: Place) -> tuple[Place | None, str]:
     return Place(place.root, "/".join(parts[:count]), published=True), "/".join(parts[count:])
 
 
-def _files(folder: Place) -> Files | None:
+def _files(folder: Place) -> FileFacts | None:
     """Return the files of a published folder; None if it is not published, or its manifest is damaged."""
     if folder not in known_files:
         found = objects.read(manifest_of(folder))

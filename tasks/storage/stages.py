@@ -14,7 +14,7 @@ from tasks.storage import Place, at, building, disk, objects, scratch
 from tasks.storage.leases import require_leases
 from tasks.storage.manifests import digest_of as digest_of
 from tasks.storage.manifests import is_of, sealed, unsealed
-from tasks.storage.published import Files, checked, content_of, known_files
+from tasks.storage.published import FileFacts, checked, content_of, known_files
 
 MANIFEST = "manifest.json"
 DIGESTS = "digests"  # key of digests that a builder computed itself: sha256 (hex) of files by name
@@ -86,7 +86,7 @@ def _publish_in_bucket(folder: Place, about: dict[str, Any], build: Build, manif
     raise StorageError(f"{place} was changed while being written; try again.", heals=True)
 
 
-def _found(folder: Place, there: objects.Read | None, about: dict[str, Any]) -> Stage | None:
+def _found(folder: Place, there: objects.Content | None, about: dict[str, Any]) -> Stage | None:
     """Return the stage of a manifest in a bucket, unless it is missing, damaged, has other inputs, or lacks files."""
     record = unsealed(there and there.data)
     if record is None or not is_of(record, about) or _missing(files := checked(record.get("files"), folder), folder):
@@ -95,13 +95,13 @@ def _found(folder: Place, there: objects.Read | None, about: dict[str, Any]) -> 
     return Stage(folder, record["result"], reused=True)
 
 
-def _missing(files: Files, workspace: Place) -> list[str]:
+def _missing(files: FileFacts, workspace: Place) -> list[str]:
     with ThreadPoolExecutor(objects.AT_ONCE) as pool:
         sizes = list(pool.map(objects.size_of, [content_of(workspace, fact["sha256"]) for fact in files.values()]))
     return [name for (name, fact), size in zip(files.items(), sizes, strict=True) if size != fact["bytes"]]
 
 
-def _built(build: Build, draft: Place) -> tuple[dict[str, Any], Files]:
+def _built(build: Build, draft: Place) -> tuple[dict[str, Any], FileFacts]:
     from tasks.storage import tables  # imports Arrow, and commands start without it
 
     result = build(draft) or {}

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.overlap.threshold import near_identical
+from tasks.overlap.threshold import usual_near_identity
 from tests.benchmarks.photos import CHANGES
 from tests.build import SHARED, scene
 from tests.overlap.engine import Measured, glyph_split, measure, picture_split
@@ -115,7 +115,7 @@ def at_shares(train: Rows, test: Rows, copies: int, ways: Sequence[str], draw: i
         rows = [new[row] if here[row] else test[row] for row in range(len(test))]
         with tempfile.TemporaryDirectory() as temporary:
             measured = called(train, rows, Path(temporary))
-            best, line = measured.direction(1).best, near_identical(measured.join.second.short_side)
+            best, line = measured.direction(1).best, usual_near_identity(measured.join.second.short_side)
         certain = best["exact"] | (best["similarity"] >= (line if measured.join.view.on_pixels else 1))
         found.append(Planted(here, best["exact"] | best["near"], certain))
     return found

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tasks.overlap import join as joining
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import choose_bands, signatures
-from tasks.overlap.search import Found, write_join
+from tasks.overlap.search import FoundPairs, write_join
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
 from tests.overlap.engine import glyph_split
@@ -49,7 +49,7 @@ def measure(train: Gray, test: Gray, method: str) -> dict[str, Any]:
         start = time.perf_counter()
         facts = write_join(join, (), place)
         seconds = time.perf_counter() - start
-        rows = len(np.unique(Found.read(place, facts).pairs.second))
+        rows = len(np.unique(FoundPairs.read(place, facts).pairs.second))
     return {"seconds": round(seconds, 2), "peak_mb": peak_memory() - (train.nbytes + test.nbytes >> 20), "rows": rows}
 
 

@@ -440,7 +440,7 @@ def test_a_signal_before_the_first_request_ends_the_review_even_where_python_dro
     told = f"""
 import signal, weakref
 from flows.engine.interrupt import stop_as_usual
-from tasks.reporting.review_server import listening, prepare, serve
+from tasks.reporting.review_server import listening, prepare_review, serve
 from tasks.storage import Place
 
 def announce(address: str) -> None:
@@ -448,7 +448,7 @@ def announce(address: str) -> None:
     told = weakref.ref(gone, lambda _: signal.raise_signal(signal.SIGTERM))
     del gone
 
-review = prepare(Place.of({str(run.run)!r}))
+review = prepare_review(Place.of({str(run.run)!r}))
 stop_as_usual()
 with listening(0) as opened:
     serve(review, opened, announce)

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from tasks.errors import UsageError
-from tasks.evaluation.plan import batches, check_memory, notes_on, plan, side_by_side
+from tasks.evaluation.plan import batches, check_memory, notes_on_sizes, plan, rounds
 from tasks.records import Training
 from tasks.records.parameters import Size
 from tasks.records.spec import RunSpec
@@ -45,11 +45,11 @@ def test_sizes_beyond_both_arms_are_trained_with_twins_and_beyond_train_not_at_a
     found = planned(120, 160, models=("1nn",), sizes=(100, 150, 200))
     assert set(found) == {("1nn", 100, "with_twins"), ("1nn", 100, "without_twins"), ("1nn", 150, "with_twins")}
     assert found["1nn", 150, "with_twins"] == 1
-    assert notes_on((100, 150, 200), 120, 160) == [
+    assert notes_on_sizes((100, 150, 200), 120, 160) == [
         "no training on 200 rows: train has 160",
         "training on 150 rows with duplicates only: 120 rows of train have none in test",
     ]
-    assert notes_on((50, "all"), 120, 160) == []
+    assert notes_on_sizes((50, "all"), 120, 160) == []
 
 
 def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None:
@@ -63,7 +63,7 @@ def test_a_task_makes_all_trainings_of_an_arm_and_of_1nn_those_of_both() -> None
         "1nn on 50 rows with and without duplicates, 10 times",
         "1nn on 60,000 rows with and without duplicates, 10 times",
     ]
-    small, *large = side_by_side(found)
+    small, *large = rounds(found)
     assert [len(small), *map(len, large)] == [3, 1, 1, 1], "large batches run by themselves"
 
 

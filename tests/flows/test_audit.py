@@ -13,7 +13,7 @@ from flows.engine.progress import visible
 from tasks.errors import DataError, GateError, UsageError
 from tasks.overlap.minhash import choose_bands, hash_table
 from tasks.records import Report
-from tasks.records.rows import Gate, Groups, LabelConflicts, PairFonts, SplitRows
+from tasks.records.rows import DuplicateGroups, Gate, LabelConflicts, PairFonts, RowCounts
 from tasks.records.splits import RowsLeft
 from tasks.vocabulary import SplitName
 from tests.build import Gray, font_member, glyphs, noise, png, saved, scene, write_folder
@@ -75,7 +75,7 @@ def report(prefect_server: None, planted: dict[str, Any], tmp_path_factory: pyte
 
 
 def test_all_rows_of_all_splits_are_there(report: Report) -> None:
-    assert report.rows == SplitRows(train=6, validation=4, test=11)
+    assert report.rows == RowCounts(train=6, validation=4, test=11)
     assert report.scores == ()
     assert {row.role for row in report.conservation} == {"train", "validation", "test"}
 
@@ -108,13 +108,13 @@ def test_removed_rows_and_their_best_twins(report: Report) -> None:
         (id_of("test", "A", "t5.ttf"), "exact", id_of("validation", "A", "v0.ttf")),
     }
     assert report.sanitized == RowsLeft(
-        exact=SplitRows(train=6, validation=3, test=7), near=SplitRows(train=6, validation=3, test=5)
+        exact=RowCounts(train=6, validation=3, test=7), near=RowCounts(train=6, validation=3, test=5)
     )
 
 
 def test_groups_are_stars(report: Report) -> None:
     # a0 with v1, t0, t1; a1 with t2; b0 with t3; b1 with t4; v0 with t5
-    assert report.groups == Groups(count=5, rows=12, largest=4)
+    assert report.groups == DuplicateGroups(count=5, rows=12, largest=4)
 
 
 def test_label_conflicts_are_counted_and_listed(report: Report) -> None:
@@ -140,7 +140,7 @@ def test_protecting_test_turns_it_round(planted: dict[str, Any], report: Report)
         id_of("validation", "A", "v1.ttf"),
         *(id_of("train", name, f"{name.lower()}{n}.ttf") for name in "AB" for n in range(2)),
     }
-    assert turned.sanitized.near == SplitRows(train=2, validation=2, test=11)
+    assert turned.sanitized.near == RowCounts(train=2, validation=2, test=11)
     assert sorted(path.name.split("-")[0] for path in (turned.run / "sanitized").iterdir()) == ["train", "validation"]
 
 
@@ -179,7 +179,7 @@ def test_min_rows_is_a_gate_too(planted: dict[str, Any], report: Report) -> None
 
 def test_validation_may_be_left_out(planted: dict[str, Any], report: Report) -> None:
     two = audit(train=planted["train"], test=planted["test"], classes=2, workspace=report.run.parents[1])
-    assert two.rows == SplitRows(train=6, validation=0, test=11)
+    assert two.rows == RowCounts(train=6, validation=0, test=11)
     assert two.pair("test", "train").either == 5
     recall = two.near_duplicates.recall_measured
     assert recall is not None
@@ -200,7 +200,7 @@ def test_sanitized_splits_are_clean_when_audited_again(planted: dict[str, Any], 
         train=planted["train"], validation=str(tmp_path / "validation"), test=str(tmp_path / "test"),
         classes=2, exhaustive=True, workspace=report.run.parents[1],
     )  # fmt: skip
-    assert again.groups == Groups(count=0, rows=0, largest=0)
+    assert again.groups == DuplicateGroups(count=0, rows=0, largest=0)
     assert [pair.either for pair in again.overlap] == [0] * 6
 
 

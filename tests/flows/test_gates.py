@@ -16,7 +16,7 @@ from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import Report
 from tasks.records.inputs import IgnoredKind
 from tasks.records.reasons import REMEDIES
-from tasks.records.rows import SplitRows
+from tasks.records.rows import RowCounts
 from tasks.records.spec import AuditSpec
 from tasks.reporting.gates import enforce_gates, measure_gates
 from tests.build import ROOT, glyphs, png, saved, scene, write_folder
@@ -220,7 +220,7 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     limited = replace(audited, spec=replace(audited.spec, max_overlap=1.0), gates=())
     assert measure_gates(limited)[-1].passed
     pairs = tuple(replace(pair, rows=0) if pair.rows_of == "test" else pair for pair in audited.overlap)
-    empty = replace(limited, overlap=pairs, rows=SplitRows(train=audited.rows.train, validation=0, test=0))
+    empty = replace(limited, overlap=pairs, rows=RowCounts(train=audited.rows.train, validation=0, test=0))
     gate = measure_gates(empty)[-1]
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
     with pytest.raises(GateError, match="--max-overlap can't be checked: test has no images"):

@@ -15,7 +15,7 @@ from flows.engine.declare import subflow
 from flows.engine.runners import threads
 from flows.pipeline import audit
 from tasks import processes
-from tasks.processes import apart, in_processes
+from tasks.processes import in_processes, in_worker
 
 
 def dies(_parent: int) -> None:
@@ -36,7 +36,7 @@ def test_processes_that_die_at_once_are_done_without(
 
 @task(timeout_seconds=2)
 def waits() -> None:
-    apart(time.sleep, 60)
+    in_worker(time.sleep, 60)
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -22,7 +22,7 @@ from tasks.overlap.prints import write_images
 from tasks.overlap.search import PAIRS, write_join
 from tasks.overlap.settled import Settled, settle
 from tasks.overlap.split_rows import Matched, SplitRows
-from tasks.overlap.twins import Direction
+from tasks.overlap.twins import BestMatches
 from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
@@ -117,10 +117,10 @@ class Measured:
     settled: Settled
     facts: dict[str, Any]
 
-    def direction(self, side: int) -> Direction:
+    def direction(self, side: int) -> BestMatches:
         """Return the matches of the rows of a side."""
         rows = [SplitRows.of(prints, self.join.workspace) for prints in self.join.sides]
-        return Direction.of(self.join, self.settled, side, (rows[0], rows[1]))
+        return BestMatches.of(self.join, self.settled, side, (rows[0], rows[1]))
 
     def twins(self, side: int) -> list[int]:
         """Return the first row of the best match of each row of a side; -1 without one."""

@@ -11,7 +11,7 @@ from tasks.overlap.agreements import agreements
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.pictures import with_more
-from tasks.overlap.search import Found, write_join
+from tasks.overlap.search import FoundPairs, write_join
 from tasks.registration.forms import are_framed, facts_of, windows
 from tasks.registration.views import LOWEST, VIEWS
 from tasks.storage.copies import COPY_SIDE, Copies
@@ -38,7 +38,7 @@ def matches(folder: Path, train: list[Image.Image], test: list[Image.Image]) -> 
     sides = picture_split(folder, "train", train), picture_split(folder, "test", test)
     place = Place.of(folder)
     join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, searched=1)
-    found = Found.read(place, write_join(join, (), place)).pairs
+    found = FoundPairs.read(place, write_join(join, (), place)).pairs
     pairs = with_more(join, found, np.full(len(test), LOWEST))
     return by_rows(pairs.where(pairs.similarity >= LOWEST), join)
 

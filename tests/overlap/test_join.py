@@ -20,7 +20,7 @@ from tasks.overlap.join import Join, join_of
 from tasks.overlap.minhash import Bands, RecallCounts, hash_table, interval
 from tasks.overlap.pairs import read_pairs
 from tasks.overlap.patterns import whole_percent
-from tasks.overlap.search import PAIRS, Found, search_tile, write_join
+from tasks.overlap.search import PAIRS, FoundPairs, search_tile, write_join
 from tasks.overlap.split_rows import SplitRows
 from tasks.records import Prints, SplitPair, Tile
 from tasks.records.spec import AuditSpec
@@ -150,11 +150,11 @@ def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
     return bool(request.param == "in tiles")
 
 
-def facts_of(marked: tuple[Path, Prints, Prints], bands: Bands = BANDS) -> tuple[dict[str, Any], Found]:
+def facts_of(marked: tuple[Path, Prints, Prints], bands: Bands = BANDS) -> tuple[dict[str, Any], FoundPairs]:
     folder, train, test = marked
     join = Join(train, test, Place.of(folder), VIEWS["ink"], 90, bands)
     facts = write_join(join, (), Place.of(folder))
-    found = Found.read(Place.of(folder), facts)
+    found = FoundPairs.read(Place.of(folder), facts)
     return facts, replace(found, pairs=by_rows(found.pairs, join))
 
 

@@ -14,11 +14,11 @@ from tasks.overlap import join as joining
 from tasks.overlap import pictures, proposals, search
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
-from tasks.overlap.nearest import Groups
+from tasks.overlap.nearest import RowGroups
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.pictures import with_more
-from tasks.overlap.search import Found, search_tile, write_join
+from tasks.overlap.search import FoundPairs, search_tile, write_join
 from tasks.records import Prints
 from tasks.registration.views import VIEWS
 from tasks.storage.place import Place
@@ -57,14 +57,14 @@ def join_of(splits: Splits, **more: Any) -> Join:
     return Join(train, test, Place.of(folder), VIEWS["photo"], **given | more)
 
 
-def found_by(join: Join) -> Found:
+def found_by(join: Join) -> FoundPairs:
     """Return the pairs, with the first rows of images instead of their numbers."""
-    found = Found.read(join.workspace, write_join(join, (), join.workspace))
+    found = FoundPairs.read(join.workspace, write_join(join, (), join.workspace))
     return replace(found, pairs=by_rows(found.pairs, join), mirrored=by_rows(found.mirrored, join))
 
 
 @pytest.fixture(scope="module")
-def found(splits: Splits) -> Found:
+def found(splits: Splits) -> FoundPairs:
     return found_by(join_of(splits))
 
 
@@ -75,28 +75,28 @@ def best(pairs: Pairs, test: int) -> tuple[int, float]:
     return int(own.first[at]), float(own.similarity[at])
 
 
-def assert_equal(first: Found, second: Found) -> None:
+def assert_equal(first: FoundPairs, second: FoundPairs) -> None:
     for one, two in ((first.pairs, second.pairs), (first.mirrored, second.mirrored)):
         for values, others in zip(one, two, strict=True):
             np.testing.assert_array_equal(values, others)
 
 
-def test_a_changed_copy_has_its_original_as_the_best_match(found: Found) -> None:
+def test_a_changed_copy_has_its_original_as_the_best_match(found: FoundPairs) -> None:
     similar = [best(found.pairs, test) for test in range(2, 16)]
     assert [train for train, _ in similar] == list(range(2, 16))
     assert min(agreed for _, agreed in similar) >= 0.95, dict(zip([*CHANGES, *CHANGES], similar, strict=True))
     assert max(agreed for _, agreed in similar) < 1
 
 
-def test_the_same_picture_is_no_candidate_of_itself(found: Found) -> None:
+def test_the_same_picture_is_no_candidate_of_itself(found: FoundPairs) -> None:
     assert not ((found.pairs.first == found.pairs.second) & (found.pairs.first < 2)).any()
 
 
-def test_pictures_of_other_things_are_no_matches(found: Found) -> None:
+def test_pictures_of_other_things_are_no_matches(found: FoundPairs) -> None:
     assert max(best(found.pairs, test)[1] for test in range(16, COPIES + NEW)) < 0.86
 
 
-def test_a_mirrored_copy_is_found_in_a_mirror_alone(found: Found) -> None:
+def test_a_mirrored_copy_is_found_in_a_mirror_alone(found: FoundPairs) -> None:
     similar = [best(found.mirrored, test) for test in (16, 17)]
     assert [train for train, _ in similar] == [16, 17]
     assert min(agreed for _, agreed in similar) >= 0.95
@@ -105,7 +105,7 @@ def test_a_mirrored_copy_is_found_in_a_mirror_alone(found: Found) -> None:
 
 @pytest.mark.parametrize("threads", [1, 5])
 def test_the_number_of_threads_changes_nothing(
-    threads: int, splits: Splits, found: Found, monkeypatch: pytest.MonkeyPatch
+    threads: int, splits: Splits, found: FoundPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.threads.THREADS", threads)
     assert_equal(found_by(join_of(splits)), found)
@@ -118,7 +118,7 @@ def test_copies_are_found_from_the_other_side_as_well(splits: Splits) -> None:
 
 
 def test_where_minhash_proposes_copies_are_found_too_and_what_it_misses_is_counted(
-    splits: Splits, found: Found, monkeypatch: pytest.MonkeyPatch
+    splits: Splits, found: FoundPairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert found.recall is None
     monkeypatch.setattr(proposals, "AFFORDABLE", 0)
@@ -184,7 +184,7 @@ def test_one_image_of_each_component_is_searched_for_first_and_all_copies_are_fo
     test = np.arange(40) // 5
     known, asked = Pairs(np.arange(40) % 5 + 5 * (test // 4), test, np.ones(40)), list[int]()
 
-    def noted(forms: list[Patterns], others: Patterns, groups: Groups, *how: Any) -> Any:
+    def noted(forms: list[Patterns], others: Patterns, groups: RowGroups, *how: Any) -> Any:
         asked.append(len(groups[0]))
         return proposals.propose(forms, others, groups, *how)
 

@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from tasks.arrays import Floats
 from tasks.overlap.components import beyond_copies, look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identical, near_identity
+from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identity, usual_near_identity
 from tasks.overlap.verdict import LIKELY
 from tasks.records.verdict import PRECISION
 
@@ -118,7 +118,7 @@ def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
 
 
 def test_small_pictures_need_a_higher_agreement_to_be_nearly_identical() -> None:
-    assert [near_identical(side) for side in (28, 47, 48, 500, None)] == [0.995, 0.995, 0.99, 0.99, 0.99]
+    assert [usual_near_identity(side) for side in (28, 47, 48, 500, None)] == [0.995, 0.995, 0.99, 0.99, 0.99]
 
 
 def test_near_identity_is_rarely_chance_however_alike_the_images_are() -> None:

@@ -11,7 +11,7 @@ from tasks.records.spec import RunSpec
 from tasks.splits.draw import ClassRange, class_ranges, draw, sizes_per_class, take_all, write_splits
 from tasks.storage import tables
 from tasks.storage.image_files import read_images
-from tasks.storage.images import Images, write_images
+from tasks.storage.images import ImageRows, write_images
 from tasks.storage.place import Place
 from tasks.vocabulary import Role, SplitName
 from tests.build import glyphs
@@ -108,7 +108,7 @@ def test_gathered_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
     for number in range(3):
         ids = [f"large/{'ABC'[number]}/{i:02d}.png" for i in range(20)]
         own = gray[20 * number : 20 * (number + 1)]
-        images = Images(pa.array(ids), pa.array(["ABC"[number]] * 20), np.full(20, number), own)
+        images = ImageRows(pa.array(ids), pa.array(["ABC"[number]] * 20), np.full(20, number), own)
         shards.append(shard("large", {number: 20}, str(number)))
         (tmp_path / str(number)).mkdir()
         write_images(images, Place.of(tmp_path) / shards[-1].images)

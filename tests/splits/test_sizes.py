@@ -9,7 +9,7 @@ import pytest
 from tasks.errors import UsageError
 from tasks.records.spec import SplitSpec
 from tasks.splits.grouped import deal
-from tasks.splits.groups import check_groups, notes_on, sizes_of_splits
+from tasks.splits.groups import check_groups, notes_of, sizes_of_splits
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_a_group_larger_than_the_smallest_split_is_named() -> None:
     groups = np.concatenate([np.zeros(300, np.int64), np.arange(1, 701)])
     labels, ids = np.zeros(1000, np.int64), pa.array([f"i{row}" for row in range(1000)])
     sizes = [800, 100, 100]
-    said = notes_on(deal(groups, labels, sizes, [0]), sizes, groups, labels, ids)
+    said = notes_of(deal(groups, labels, sizes, [0]), sizes, groups, labels, ids)
     assert said == ["groups that are larger than the smallest split: 1; the largest, of i0, has 300 images."]
     with pytest.raises(UsageError, match="the group of i0 has 300 images, but the largest split has 200"):
-        notes_on(deal(groups, labels, [200, 100, 100], [0]), [200, 100, 100], groups, labels, ids)
+        notes_of(deal(groups, labels, [200, 100, 100], [0]), [200, 100, 100], groups, labels, ids)
 
 
 def test_a_size_that_whole_groups_do_not_allow_is_said() -> None:
     groups, labels = np.arange(200) // 40, np.zeros(200, np.int64)
     sizes = [160, 20, 20]
-    said = notes_on(deal(groups, labels, sizes, [0]), sizes, groups, labels, pa.array(map(str, range(200))))
+    said = notes_of(deal(groups, labels, sizes, [0]), sizes, groups, labels, pa.array(map(str, range(200))))
     assert said[1:] == [
         "train has 120 rows instead of 160: no group is divided.",
         "validation has 40 rows instead of 20: no group is divided.",
