@@ -29,7 +29,7 @@ from tasks.classes.camera import taken
 from tasks.classes.deep import lower_bytes, parts_of, shown
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
-from tasks.classes.jpeg import SOS, MarkerSegment, coded_digest, frame_of, load_bare, load_jpeg, segments
+from tasks.classes.jpeg import SOS, MarkerSegment, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.storage.copies import COPY_SIDE
 
@@ -147,8 +147,6 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
     if cheap and form not in CHEAP:
         raise CostlyError
     parts = list(segments(data)) if form == "JPEG" else []
-    if found := load_bare(data, parts, reduced):
-        return Decoded(*found)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _by_pillow(data, form, parts, reduced, cheap)

@@ -5,13 +5,12 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import simplejpeg
 from PIL import Image
 
 from tasks.arrays import Gray
-from tasks.classes.formats import is_cheap
 from tasks.classes.png import UnreadableError
 
 MAX_SEGMENTS = 10_000  # each may hold 64 KiB
@@ -21,8 +20,6 @@ FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 FRAME = struct.Struct(">BHHB")  # bits of a value, height, width, components
 KNOWN = {*FRAMES, 0xC4, 0xDB, 0xDD, SOS, EOI, 0xFE, *range(0xE0, 0xF0)}  # tables, comments, applications
 SAY_NOTHING = (0xFE, *range(0xE1, 0xEE), 0xEF)  # without effect on pixels: comments, and applications but JFIF, Adobe
-JFIF = b"\xff\xd8\xff\xe0\0\x10JFIF\0"  # usual start of a JPEG
-BARE = KNOWN - {*range(0xE0, 0xF0)}  # after it, without EXIF data
 DIGEST_BYTES = 16
 REDUCED_SIDE = 128  # minimum side in pixels of a reduced JPEG; at 90, rotated pages of text are missed
 SCALES = (8, 4, 2)  # the fastest scales
@@ -118,26 +115,6 @@ def frame_of(data: bytes, parts: Sequence[MarkerSegment]) -> Frame | None:
     if bits != 8 or components not in (1, 3) or not height or not width:
         return None
     return Frame("L" if components == 1 else "RGB", width, height)
-
-
-def load_bare(data: bytes, parts: Sequence[MarkerSegment], reduced: bool) -> tuple[Any, ...] | None:
-    """Decode a cheap, intact JPEG without EXIF data; return the first fields of `tasks.classes.decoder.Decoded`.
-
-    Returns None for other files. Pillow parses them, which takes longer than a small image, and may refuse them.
-    """
-    frame, kinds = frame_of(data, parts), [kind for kind, _, _ in parts[1:]]
-    if not frame or not data.startswith(JFIF) or not BARE.issuperset(kinds):
-        return None
-    has_gaps = sum(stop - start for _, start, stop in parts) < parts[-1].stop - 2
-    if has_gaps or not is_cheap("JPEG", data, frame.width * frame.height, kinds.count(SOS)):
-        return None
-    scale = frame.scale if reduced else 1
-    try:
-        pixels = frame.pixels(data, scale)
-    except (ValueError, UnreadableError):
-        return None
-    coded = coded_digest(data, parts, None) if scale > 1 else None
-    return Image.fromarray(pixels), pixels, frame.width, frame.height, coded
 
 
 def load_jpeg(data: bytes, image: Image.Image, frame: Frame | None, scale: int) -> tuple[Image.Image, str]:

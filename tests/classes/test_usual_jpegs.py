@@ -1,15 +1,12 @@
 """Usual JPEGs are decoded by simplejpeg: to the pixels that Pillow gives."""
 
 import io
-import re
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from tasks.classes.decoder import decode, photograph
@@ -17,7 +14,6 @@ from tasks.classes.guard import guarded
 from tasks.classes.jpeg import Frame, frame_of, segments
 from tasks.classes.png import UnreadableError
 from tests.build import saved, scene
-from tests.hostile_jpegs import SOI, hostile, segment
 
 SIZES = ((1, 1), (40, 30), (96, 97), (600, 300))  # of thumbnails as they are, and smaller; of the last, a reduced scale
 USUAL: tuple[dict[str, Any], ...] = (
@@ -38,34 +34,6 @@ def test_pixels_are_those_of_pillow() -> None:
     for data in files():
         with Image.open(io.BytesIO(data)) as image:
             assert np.array_equal(np.asarray(decode(data, reduced=False).image), np.asarray(image))
-
-
-def outcome(data: bytes, bare: bool) -> tuple[object, ...]:
-    """Return what becomes of a JPEG, unless `bare` with a segment for other programs, so that Pillow parses it."""
-    try:
-        return photograph(data if bare else SOI + segment(0xEF, b"") + data[2:], True, 28)
-    except UnreadableError as error:
-        return error.reason, re.sub(r"\d+", "", error.detail)
-
-
-CHANGES = st.lists(st.tuples(st.integers(0, 1000) | st.integers(0), st.integers(0, 255)), max_size=2)
-
-
-@given(st.sampled_from(FILES), CHANGES)
-def test_what_pillow_does_not_parse_has_the_same_outcome(file: bytes, changes: list[tuple[int, int]]) -> None:
-    data = bytearray(file)
-    for place, value in changes:
-        data[3 + place % (len(data) - 3)] = value
-    assert outcome(bytes(data), bare=True) == outcome(bytes(data), bare=False)
-
-
-def test_what_pillow_refuses_is_refused_without_it() -> None:
-    plain = saved(scene(40, 30), "JPEG")
-    short = SOI + segment(0xE0, b"JFIF\0") + plain[20:]
-    marked = SOI + b"\xff\x01" + plain[2:]
-    for data in (plain, short, marked, *(data for data, _ in hostile().values())):
-        assert outcome(data, bare=True) == outcome(data, bare=False)
-    assert [outcome(data, bare=True)[0] for data in (short, marked)] == ["undecodable"] * 2
 
 
 def test_usual_ones_have_a_frame() -> None:
