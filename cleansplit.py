@@ -161,11 +161,13 @@ def _result(command: str, spec: Spec) -> Result:
 
 
 def _line() -> Callable[[str], object]:
-    """Return a function that replaces the progress line, in the output of a notebook or on standard error."""
+    """Return a function that replaces the progress line, in a notebook or a terminal; elsewhere it prints each line."""
     ipython = sys.modules.get("IPython")
     if ipython is not None and hasattr(ipython.get_ipython(), "kernel"):
         shown = ipython.display.display({"text/plain": ""}, raw=True, display_id=True)
         return lambda line: shown.update({"text/plain": line}, raw=True)
+    if not sys.stderr.isatty():
+        return lambda line: line and print(line, file=sys.stderr, flush=True)
     return lambda line: print(f"\r{line[:LINE]:<{LINE}}", end="" if line else "\r", file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,7 @@
 """Declare flows whose runs are marked on a shared server, and whose failures end in one sentence."""
 
 import functools
+import inspect
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -35,6 +36,7 @@ OPTIONS: dict[str, Any] = {
     "result_storage": PREFECT_LOCAL_STORAGE_PATH.value(),  # otherwise Prefect asks the server for it
 }
 RETRIES = 7  # of a call to the server: with growing delays they survive two minutes without a server
+OF_CALLS = {"return_state", "wait_for"}  # parameters that each flow has
 
 
 class OurFlow(Flow[P, R]):
@@ -48,8 +50,11 @@ class OurFlow(Flow[P, R]):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the flow, on the temporary server of this process unless Prefect has another one.
 
-        Raises `ServerError` when the server does not answer. If it outlasts this process, the run has a heartbeat.
+        Raises `TypeError` for a wrong parameter, before a server starts, and `ServerError` when the server does not
+        answer. If the server outlasts this process, the run has a heartbeat.
         """
+        given = {name: value for name, value in kwargs.items() if name not in OF_CALLS}
+        inspect.signature(self).bind(*args, **given)  # Prefect's own error would repeat the descriptions of all
         now = get_current_settings()
         address = now.api.url or flow_run.id
         server = None if address else temporary.start()

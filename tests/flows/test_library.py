@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -110,6 +111,8 @@ def test_errors_are_the_sentences_of_the_command(audited: cleansplit.Result, dat
         cleansplit.audit(root="nowhere")
     with pytest.raises(UsageError, match="threshold: give a number"):
         cleansplit.audit(root=str(data), threshold=2)
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'rot'$"):
+        audit(rot=str(data))
     with pytest.raises(GateError, match="have a duplicate in train, more than the 1 % allowed") as failed:
         cleansplit.audit(root=str(data), max_overlap=0.01, workspace=audited.folder.parents[1])
     assert failed.value.report.pair("test", "train").either == 2
@@ -123,15 +126,27 @@ def test_parameters_are_those_of_the_command() -> None:
     assert as_typed(["split", *given.arguments()]) == given
 
 
-def test_a_script_sees_one_line_and_prints_what_it_says_itself(example: subprocess.CompletedProcess[bytes]) -> None:
+def test_a_script_sees_a_line_per_stage_and_prints_what_it_says_itself(
+    example: subprocess.CompletedProcess[bytes],
+) -> None:
     ours, *_ = example.stderr.partition(b"\rGenerating ")  # where datasets shows its own progress, the first time
-    assert b"\n" not in ours
-    shown = [part.strip() for part in ours.decode().split("\r") if part.strip()]
-    assert all(re.match(r"audit: [a-z' ]+", part) for part in shown)
+    assert b"\r" not in ours, "a log keeps all lines"
+    shown = ours.decode().splitlines()
+    assert all(re.match(r"audit: [a-z' ]+", line) for line in shown)
     assert len(shown) > 5
     first, *_, last = example.stdout.decode().splitlines()
     assert first == "Rows of each split", "nothing comes before the tables"
     assert Path(last, "report.json").is_file()
+
+
+def test_a_terminal_sees_one_line(audited: cleansplit.Result, data: Path) -> None:
+    call = f"cleansplit.audit(root={str(data)!r}, workspace={str(audited.folder.parents[1])!r})"
+    ours, terminal = pty.openpty()
+    subprocess.run([sys.executable, "-c", f"import cleansplit; {call}"], cwd=ROOT, stderr=terminal, check=True)
+    os.close(terminal)
+    shown = os.read(ours, 1 << 16)
+    assert shown.count(b"\raudit: ") > 3
+    assert b"\n" not in shown
 
 
 def test_no_secret_is_among_the_arguments_of_a_process() -> None:
