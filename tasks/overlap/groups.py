@@ -21,9 +21,10 @@ from tasks.overlap.settled import Settled, confirmed, settled_by, with_similarit
 from tasks.overlap.split_rows import Matched, SplitRows, write_matched
 from tasks.overlap.twins import BestMatches
 from tasks.records import Decided, Joined, Ruling
+from tasks.records.spec import ComparingSpec
 from tasks.storage import Place, tables
 from tasks.storage.decisions import DIGEST
-from tasks.vocabulary import Chains, Keep
+from tasks.vocabulary import Chains
 
 DUPLICATES = pa.schema(
     dict.fromkeys(("id", "split", "class_name"), pa.string())
@@ -48,17 +49,18 @@ class Grouped(NamedTuple):
 
 
 def write_duplicates(
-    join: Join, joined: Joined, ruling: Ruling, decided: Decided | None, keep: Keep, chains: Chains, target: Place
+    spec: ComparingSpec, join: Join, joined: Joined, ruling: Ruling, decided: Decided | None, target: Place
 ) -> dict[str, int]:
     """Write the rows of groups, conflicts and undecided rows; return the counts of `tasks.records.rows.SplitGroups`."""
     settled, rows = settled_by(join, joined, ruling, decided), SplitRows.of(join.first, join.workspace)
-    preferred = rows.preferred(keep)
+    preferred = rows.preferred(spec.keep)
     if settled.decisions and (staying := settled.decisions.staying):
         chosen = np.frombuffer(b"".join(staying.values()), np.uint8).reshape(-1, DIGEST)
         preferred = preferred - len(preferred) * join.both[0].are_among(chosen)[rows.image]
-    found = group_rows(join, settled, rows, preferred, chains)
+    found = group_rows(join, settled, rows, preferred, spec.chains)
     conflicts = BestMatches.of(join, settled, 0, (rows, rows)).conflicts()
-    conflicts = between_kept(conflicts, found, join, settled, rows.image)
+    if spec.joins_within:  # elsewhere all duplicates inside a split stay
+        conflicts = between_kept(conflicts, found, join, settled, rows.image)
     write_matched(conflicts, rows, rows, target / "conflicts.parquet")
     stays = found.row == found.twin
     ids, names = rows.named(found.row)

@@ -117,11 +117,11 @@ def group_duplicates(
 ) -> SplitDuplicates:
     """Group the duplicate images of a split, and choose which image of each group stays."""
     prints = joined.pair.first
-    inputs = _settled_by(joined, ruling, decided) | {"rules": [spec.keep, spec.chains]}
+    inputs = _settled_by(joined, ruling, decided) | {"rules": [spec.keep, spec.chains, spec.joins_within]}
 
     def build(target: Place) -> dict[str, Any]:
         join, _ = join_of(spec, joined.pair, workspace, [joined])
-        return in_worker(write_duplicates, join, joined, ruling, decided, spec.keep, spec.chains, target)
+        return in_worker(write_duplicates, spec, join, joined, ruling, decided, target)
 
     if joined.method is None:
         return SplitDuplicates(SplitGroups(prints.split, prints.rows, method=None), None)

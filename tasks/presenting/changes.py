@@ -1,6 +1,7 @@
 """The changes between two runs, and the files of a run that need attention, for people and GitHub Actions."""
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,11 +15,12 @@ from tasks.vocabulary import SPLITS
 
 GROUPS = ("settings", "rows", "overlap", "duplicates", "accuracy")
 COLUMNS = ("", "what", "before", "after")
+MARKS = re.compile(r"[|`\\*_~!@\[\]]")  # of Markdown
 SHOWN, ANNOTATED = 20, 10  # rows of the table; annotations of each level, GitHub's limit for a step
 SENTENCES = {  # for each action and its reason in actions.csv
     ("remove", "exact"): "identical to {twin}",
-    ("remove", "near"): "near-duplicate of {twin}, similarity {similarity:.2f}",
-    ("review", "undecided"): "may be a duplicate of {twin}, similarity {similarity:.2f}",
+    ("remove", "near"): "duplicate of {twin}, similarity {similarity:.4f}",
+    ("review", "undecided"): "may be a duplicate of {twin}, similarity {similarity:.4f}",
     ("review", "conflict"): "duplicate of {twin}, which has another label",
     ("relabel", "conflict"): "wrong label; the right class is {new_class}",
 }
@@ -48,8 +50,8 @@ def what_changed(before: Report | None, after: Report) -> str:
 
 
 def cell(text: str) -> str:
-    """Escape text so that it cannot end a cell or become HTML."""
-    return html.escape(" ".join(text.split())).replace("|", "&#124;").replace("`", "&#96;")
+    """Escape text so that it cannot end a cell or become HTML, emphasis, a link or a mention."""
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", html.escape(" ".join(text.split())))
 
 
 class Problem(NamedTuple):
@@ -67,9 +69,10 @@ def problems_of(run: Place, report: Report) -> list[Problem]:
     for row in actions.filter(pc.not_equal(actions["action"], "keep")).to_pylist():
         fails = row["action"] == "remove" and not failed.isdisjoint({"max_overlap", "max_duplicates"})
         found.append(Problem(fails, row["path"], SENTENCES[row["action"], row["why"]].format(**row)))
-    fails, rows = "max_quarantine" in failed, tables.read(run / "quarantine.parquet").to_pylist()
-    refused = [row for row in rows if row["outcome"] == "quarantined"]
-    found += [Problem(fails, row["path"], f"quarantined: {REASONS[row['reason']]}") for row in refused]
+    for row in tables.read(run / "quarantine.parquet").to_pylist():
+        fails = {"quarantined": "max_quarantine", "ignored": "max_ignored"}[row["outcome"]] in failed
+        if fails or row["outcome"] == "quarantined":
+            found.append(Problem(fails, row["path"], f"{row['outcome']}: {REASONS[row['reason']]}"))
     return sorted(found, key=lambda problem: not problem.fails)
 
 
@@ -77,7 +80,7 @@ def problem_table(problems: Sequence[Problem]) -> str:
     """Return the first problems as a table in Markdown, or an empty text."""
     if not problems:
         return ""
-    count = "" if len(problems) <= SHOWN else f" The first {SHOWN} of {len(problems):,}:"
+    count = "" if len(problems) <= SHOWN else f" (the first {SHOWN} of {len(problems):,})"
     rows = [f"| {cell(problem.path)} | {cell(problem.sentence)} |" for problem in problems[:SHOWN]]
     head = f"### Files that need attention{count}\n\n| file | problem |\n| --- | --- |\n"
     return head + "\n".join(rows) + "\n\n"
@@ -98,15 +101,18 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
     whole = "root" in report.spec.sources and len({entry.sha256 for entry in report.inputs}) == 1
     for entry in report.inputs:
         yield ("settings", f"sha256 of {'root' if whole else entry.role}"), entry.sha256[:12]
-    numbers = Numbers(report)
+    if report.judged:
+        yield ("settings", "decisions, sha256"), report.judged.sha256[:12]
+    numbers, labels = Numbers(report), report.label_conflicts
+    yield from ((("duplicates", f"labels, {kind}"), numbers(labels, kind)) for kind in ("images", "open", "wrong"))
     for kind, rows in (("raw", report.rows), ("sanitized", report.sanitized.near)):
         yield from ((("rows", f"{name}, {kind}"), numbers(rows, name)) for name in SPLITS)
     yield ("rows", "quarantined members"), numbers.total("conservation", "quarantined")
     for pair in report.overlap:
         about = f"{pair.rows_of} in {pair.found_in}"
-        yield from ((("overlap", f"{about}, {kind}"), numbers(pair, kind)) for kind in ("exact", "near"))
+        yield from ((("overlap", f"{about}, {kind}"), numbers(pair, kind)) for kind in ("exact", "near", "undecided"))
     for of in report.duplicates:
-        kinds = ("groups", "exact", "near")
+        kinds = ("groups", "exact", "near", "undecided")
         yield from ((("duplicates", f"inside {of.split}, {kind}"), numbers(of, kind)) for kind in kinds)
     for where in ("test_raw", "test_near"):
         for score in report.raw_scores(where):

@@ -133,10 +133,11 @@ class SplitGroups:
 
 @dataclass(frozen=True, config=STRICT)
 class LabelConflicts:
-    """Images with a duplicate of another label, and the open ones, whose right label nobody decided yet."""
+    """Images with a duplicate of another label; open ones to decide, and images with a wrong label."""
 
     images: Count
     open: Count
+    wrong: Count = 0
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -43,7 +43,8 @@ def conflicts_of(found: Findings, workspace: Place) -> pa.Table:
 
 def count_conflicts(table: pa.Table) -> LabelConflicts:
     """Count the images in a table of conflicts, where an image may have one duplicate in its split and one outside."""
-    return LabelConflicts(*(pc.count_distinct(of["id"]).as_py() for of in (table, table.filter(table["open"]))))
+    some = table, table.filter(table["open"]), table.filter(pc.is_valid(table["new_class"]))
+    return LabelConflicts(*(pc.count_distinct(of["id"]).as_py() for of in some))
 
 
 def _right_classes(table: pa.Table, found: Findings, workspace: Place) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.presenting.changes import what_changed
+from tasks.presenting.words import Numbers, answer
 from tasks.records import Report
 from tasks.reporting.verify import verify_run
 from tasks.storage.decisions import add_decisions
@@ -70,7 +72,7 @@ def test_of_duplicates_with_different_labels_dedupe_removes_neither(alone: Repor
 
 
 def test_conflicts_come_first_with_what_to_do(alone: Report) -> None:
-    said = "40 images have a duplicate with another label: one of the two labels is wrong, unless the images are "
+    said = "40 images have a duplicate with another label: at most one of the labels is right, unless the images are "
     text = (alone.run / "README.md").read_text()
     assert f"\n\n- {said}look-alikes.\n" in text
     assert f"\n- Decide the doubtful pairs: `cleansplit review {alone.run.name}`\n" in text
@@ -135,6 +137,10 @@ def test_of_a_picture_with_three_labels_one_answer_settles_all(tmp_path: Path) -
     assert told(after, "relabel").keys() == {"a/0.png", "c/0.png"}
     assert not told(after, "review")
     assert (after.label_conflicts.images, after.label_conflicts.open) == (3, 0)
+    given = ("--decisions", str(file), "--workspace", str(tmp_path / "w"), "--max-duplicates", "0.02")
+    said = here("dedupe", str(tmp_path / "set"), *given).stderr
+    assert "2 stay for their label; actions.csv has the right label of each image." in said
+    assert "cleansplit review" not in said, "nothing is left to ask"
 
 
 def between(folder: Path, **more: bytes) -> dict[str, Any]:
@@ -171,6 +177,22 @@ def test_conflicts_inside_a_split_are_named_too(tmp_path: Path) -> None:
     assert told(found, "review").keys() >= {"b/other.png", "a/08.png"}
     assert found.rows.train == found.sanitized.near.train == 31
     assert not (found.run / "duplicates").exists()
+
+
+def test_inside_a_split_all_copies_are_to_be_relabelled_and_a_comparison_says_so(tmp_path: Path) -> None:
+    given = between(tmp_path)
+    write_folder(Path(given["train"]), {f"b/copy{i}.png": png(OWN[8]) for i in range(3)})
+    before = audit(**given, workspace=tmp_path / "w")
+    copies = {f"train/b/copy{i}.png" for i in range(3)}
+    assert copies <= conflicts(before).keys(), "duplicates inside a split stay, so each needs a label"
+    file = decide(before, "train/a/08.png", "train/b/copy0.png", "a")
+    after = audit(**given, decisions=file, workspace=tmp_path / "w")
+    assert told(after, "relabel").keys() == {name.removeprefix("train/") for name in copies}
+    assert after.label_conflicts.wrong == 3
+    assert "3 images have a wrong label, as people decided: actions.csv has the right one." in answer(Numbers(after))
+    said = what_changed(before, after)
+    assert "| duplicates | labels, open | 8 | 4 |" in said
+    assert "| settings | decisions, sha256 |" in said
 
 
 def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_chain_keeps_what_has_no_twin_that_stays_and_may_be_cut_into_groups(
     assert kept.duplicates_in("train").chains == cut.duplicates_in("train").chains == 1
     assert [found.duplicates_in("train").groups for found in (kept, cut)] == [1, 2]
     assert "1 is a chain: several images stay" in (kept.run / "README.md").read_text()
-    assert "1 chains were cut into groups: one image of each group stays" in (cut.run / "README.md").read_text()
+    assert "1 chain was cut into groups: one image of each group stays" in (cut.run / "README.md").read_text()
     goes = [row for row in pq.read_table(cut.run / "duplicates.parquet").to_pylist() if not row["stays"]]
     assert all(row["jaccard"] >= 0.95 for row in goes)
     weakest = pq.read_table(kept.run / "duplicates.parquet")["weakest"].to_pylist()
