@@ -5,7 +5,7 @@ BIN = .venv/bin
 TESTERS = $$(( $$(getconf _NPROCESSORS_ONLN) + 2 ))  # many tests wait for a server or a worker
 ALONE = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1  # tests run side by side; what tasks use, they say themselves
 PIP = $(BIN)/python -m pip install --quiet --require-hashes
-LOCKED = --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+LOCKED = --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-annotate --no-header
 PORT ?= 4200
 DATA ?= ../shared/data
 
