@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -137,7 +137,7 @@ def _result(command: str, spec: Spec) -> Result:
     said, show = "", _line()
     given, found, told = cast("tuple[IO[str], ...]", (process.stdin, process.stdout, process.stderr))
     try:
-        with given:
+        with suppress(BrokenPipeError), given:  # of a process that was killed at once
             json.dump([command, *spec.arguments(show=reveal)], given)
         for line in told:
             said = line.strip() or said
@@ -152,6 +152,8 @@ def _result(command: str, spec: Spec) -> Result:
         show("")
         process.kill()
     sentence, kind = said.removeprefix("cleansplit: "), ERRORS.get(code, errors.CleanSplitError)
+    if code < 0:
+        raise kind(f"ended by signal {-code}, perhaps for want of memory; the same call resumes.")
     if code and not issubclass(kind, errors.GateError):
         raise kind(sentence)
     report = read_report(run_at(folder))

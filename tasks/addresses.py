@@ -1,6 +1,7 @@
 """Names of sources and their members, shown and stored without secrets in URLs and without control characters."""
 
 import re
+from pathlib import PurePath
 from typing import Annotated, Any
 
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
@@ -67,6 +68,7 @@ def reveal(source: str) -> str:
 
 
 def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
+    source = str(source) if isinstance(source, PurePath) else source
     as_text(source)  # only to refuse other types: its result is plain text without the hidden part
     return discreet(source)
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.request import url2pathname
 
 import numpy as np
@@ -116,6 +116,23 @@ def test_errors_are_the_sentences_of_the_command(audited: cleansplit.Result, dat
     with pytest.raises(GateError, match="have a duplicate in train, more than the 1 % allowed") as failed:
         cleansplit.audit(root=str(data), max_overlap=0.01, workspace=audited.folder.parents[1])
     assert failed.value.report.pair("test", "train").either == 2
+
+
+def test_a_call_that_the_system_ends_says_so_and_paths_are_sources(data: Path, tmp_path: Path) -> None:
+    program = (
+        "import os, pathlib, threading, time, cleansplit\n"
+        "def end():\n"
+        "    children = pathlib.Path(f'/proc/{os.getpid()}/task/{os.getpid()}/children')\n"
+        "    while not children.read_text().split():\n"
+        "        time.sleep(0.01)\n"
+        "    os.kill(int(children.read_text().split()[0]), 9)\n"
+        "threading.Thread(target=end).start()\n"
+        f"cleansplit.audit(root=pathlib.Path({str(data)!r}), workspace={str(tmp_path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert "CleanSplitError: ended by signal 9, perhaps for want of memory; the same call resumes." in done.stderr
+    found = cleansplit.audit(root=cast(Any, data), workspace=tmp_path)
+    assert found.report.pair("test", "train").either == 2
 
 
 def test_parameters_are_those_of_the_command() -> None:
