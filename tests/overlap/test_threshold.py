@@ -109,12 +109,18 @@ def test_the_bound_on_look_alikes_holds_and_weak_copies_below_do_not_make_matche
 
 def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
     gap = np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])
-    assert beyond_copies(gap).tolist() == [0.2, 0.9]
-    one, eight = np.zeros(8, np.int64), np.arange(8)
-    pairs = Pairs(one, eight, np.full(8, 0.92))
-    alone = look_alikes_of(pairs, (np.array([0]), np.ones(8, np.int64)))
-    crowd = look_alikes_of(pairs, (np.array([0]), 1 + eight))
-    assert (alone.tolist(), crowd.tolist()) == ([0.0], [0.92]), "eight copies of one picture, and eight pictures"
+    assert beyond_copies(gap, np.array([True, False])).tolist() == [0.2, 0.9]
+    one, ten = np.zeros(10, np.int64), np.arange(10)
+    pairs = Pairs(one, ten, np.full(10, 0.92))
+    alone = look_alikes_of(pairs, (np.array([0]), np.ones(10, np.int64)))
+    crowd = look_alikes_of(pairs, (np.array([0]), 1 + ten))
+    assert (alone.tolist(), crowd.tolist()) == ([0.0], [0.92]), "ten copies of one picture, and ten pictures"
+
+
+@pytest.mark.parametrize("copies", range(1, 10))
+def test_changed_copies_are_no_crowd_while_other_candidates_differ(copies: int) -> None:
+    pairs = Pairs(np.zeros(copies, np.int64), np.arange(copies), np.full(copies, 0.9))
+    assert look_alikes_of(pairs, (np.array([0]), 1 + np.arange(copies))).tolist() == [0.0]
 
 
 def test_small_pictures_need_a_higher_agreement_to_be_nearly_identical() -> None:
