@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, Mask, RowNumbers
+from tasks.arrays import Bits, Floats, RowNumbers
 from tasks.joined import groups_of, is_first
 from tasks.overlap.images import SEVERAL, UNKNOWN, Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs
 from tasks.overlap.proposals import CANDIDATES
-from tasks.overlap.threshold import NEAR_IDENTICAL, fisher
-from tasks.registration.views import LOWEST
+from tasks.overlap.threshold import CROWDED, NEAR_IDENTICAL, fisher
 from tasks.storage import tables
 
 MOST = CANDIDATES // 2  # of an image's candidates in one component: there may be more of it
@@ -69,30 +68,24 @@ def look_alikes_of(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> Fl
     between = between.where(np.lexsort((-between.similarity, between.first)))
     place = np.arange(len(between.first)) - np.searchsorted(between.first, between.first)
     found = np.zeros((int(max(part.max(initial=-1) for part in components)) + 1, CANDIDATES))
-    near, seeing = place < CANDIDATES, np.zeros(len(found), np.int64)
+    near = place < CANDIDATES
     found[between.first[near], place[near]] = np.maximum(between.similarity[near], 0)
-    np.maximum.at(seeing, home, np.bincount(seen.first[seen.similarity > 0], minlength=len(home)))
-    return beyond_copies(found, seeing < CANDIDATES)[home]
+    return beyond_copies(found)[home]
 
 
-def beyond_copies(candidates: Floats, complete: Mask) -> Floats:
+def beyond_copies(candidates: Floats) -> Floats:
     """Return the agreement of look-alikes of each image: that of its fifth best candidate, not counting its own copies.
 
-    A gap of one unit of z among the candidates ends the copies, if the candidates before it may show the same. Where
-    they are `complete`, zeros are candidates that differ; elsewhere there may be more look-alikes than candidates.
+    The copies end at a gap of one unit of z, or before the first candidate below `CROWDED`. The true agreement of that
+    one is not known: most such candidates are never aligned finely.
 
-    >>> candidates = np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 6 + [0.0] * 4])
-    >>> [beyond_copies(candidates, np.full(2, complete)).tolist() for complete in (True, False)]
-    [[0.2, 0.0], [0.2, 0.9]]
+    >>> beyond_copies(np.array([[0.99, 0.98] + [0.5] * 4 + [0.2] * 4, [0.9] * 9 + [0.6], [0.9] * 10])).tolist()
+    [0.2, 0.6, 0.9]
     """
-    z = fisher(candidates)
-    reached = candidates[:, FIFTH].copy()
-    gaps = (z[:, :-1] - z[:, 1:] >= GAP) & (candidates[:, :-1] >= LOWEST)
-    gaps &= (candidates[:, 1:] > 0) | complete[:, None]
-    rows = np.flatnonzero(gaps.any(axis=1))
-    place = np.minimum(gaps[rows].argmax(axis=1) + 1 + FIFTH, candidates.shape[1] - 1)
-    reached[rows] = candidates[rows, place]
-    return reached
+    z = np.where(candidates >= CROWDED, fisher(candidates), -GAP)
+    gaps = z[:, :-1] - z[:, 1:] >= GAP
+    fifth = gaps.argmax(axis=1) + np.where(gaps.any(axis=1), 1 + FIFTH, FIFTH)
+    return candidates[np.arange(len(candidates)), np.minimum(fifth, candidates.shape[1] - 1)]
 
 
 def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:

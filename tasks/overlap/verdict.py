@@ -93,6 +93,7 @@ def _judge_kinds(
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
     at_once = certain or NEVER
     sure = (left["best"] >= at_once) & ~left["chained"]  # excluded from the rates of the other matches
+    differ = not is_common(int((random >= CROWDED).sum()), len(random))  # so a crowd may be versions of one picture
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
     for kind in _kinds(left["beyond"], beyond):
         own = _is_of(kind, left["beyond"])
@@ -102,7 +103,7 @@ def _judge_kinds(
         below = rows if threshold is None else rows[rows < threshold]
         unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
         if (threshold or NEVER) > SIMILAR:
-            unsure = min(unsure or NEVER, SIMILAR)
+            unsure = min(unsure or NEVER, LOWEST if differ and _is_crowded(left["beyond"][own]) else SIMILAR)
         kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
@@ -133,6 +134,10 @@ def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
 
 def _is_of(kind: Crowd, beyond: Floats) -> Mask:
     return (kind == "all") | ((beyond >= CROWDED) == (kind == "crowd"))
+
+
+def _is_crowded(beyond: Floats) -> bool:
+    return bool(len(beyond) and np.median(beyond) >= CROWDED)
 
 
 def _threshold(own: float | None, certain: float | None, random: Floats, view: View) -> tuple[float | None, Why]:

@@ -5,9 +5,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from tasks.arrays import Floats
-from tasks.overlap.components import beyond_copies, look_alikes_of
+from tasks.overlap.components import look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import is_common, look_alikes, lowest, near_identity, usual_near_identity
+from tasks.overlap.threshold import CROWDED, is_common, look_alikes, lowest, near_identity, usual_near_identity
 from tasks.overlap.verdict import LIKELY
 from tasks.records.verdict import PRECISION
 
@@ -108,8 +108,6 @@ def test_the_bound_on_look_alikes_holds_and_weak_copies_below_do_not_make_matche
 
 
 def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
-    gap = np.array([[0.99, 0.98, 0.6, 0.5, 0.4, 0.3, 0.2, 0, 0, 0], [0.9] * 10])
-    assert beyond_copies(gap, np.array([True, False])).tolist() == [0.2, 0.9]
     one, ten = np.zeros(10, np.int64), np.arange(10)
     pairs = Pairs(one, ten, np.full(10, 0.92))
     alone = look_alikes_of(pairs, (np.array([0]), np.ones(10, np.int64)))
@@ -117,10 +115,13 @@ def test_a_crowd_is_made_of_different_pictures_and_not_of_copies() -> None:
     assert (alone.tolist(), crowd.tolist()) == ([0.0], [0.92]), "ten copies of one picture, and ten pictures"
 
 
+@pytest.mark.parametrize("others", [0.0, 0.3, 0.65])
 @pytest.mark.parametrize("copies", range(1, 10))
-def test_changed_copies_are_no_crowd_while_other_candidates_differ(copies: int) -> None:
-    pairs = Pairs(np.zeros(copies, np.int64), np.arange(copies), np.full(copies, 0.9))
-    assert look_alikes_of(pairs, (np.array([0]), 1 + np.arange(copies))).tolist() == [0.0]
+def test_changed_copies_are_no_crowd_while_other_candidates_differ(copies: int, others: float) -> None:
+    """A candidate that is ruled out has the agreement of its small copies, up to 0.65."""
+    similarity = np.append(np.linspace(0.94, 0.82, copies), np.full(10 - copies, others))
+    pairs = Pairs(np.zeros(10, np.int64), np.arange(10), similarity)
+    assert (look_alikes_of(pairs, (np.array([0]), 1 + np.arange(10))) < CROWDED).all()
 
 
 def test_small_pictures_need_a_higher_agreement_to_be_nearly_identical() -> None:

@@ -104,7 +104,7 @@ def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the
     unlike, products, planted = look_alikes(400, 0), look_alikes(400, 1, centre=1.9), copies(60, 0.9)
     rows = np.concatenate([unlike, planted, products])
     beyond = np.concatenate([unlike - 0.1, np.full(60, 0.3), products - 0.02])
-    matches, of_train = matches_of(rows, beyond), baseline(unlike, np.full(500, 0.3), unlike - 0.1)
+    matches, of_train = matches_of(rows, beyond), baseline(unlike, np.repeat([0.3, 0.7], [400, 100]), unlike - 0.1)
     found = judge(matches, of_train, PHOTO, 86, None, 160, 1000)
     assert [(kind.kind, kind.threshold is not None) for kind in found.kinds] == [("alone", True), ("crowd", False)]
     line, _ = lines_of(matches, found, PHOTO)
@@ -112,6 +112,17 @@ def test_kinds_have_thresholds_of_their_own_and_one_without_does_not_silence_the
     assert called[400:460].mean() > 0.9
     assert not called[460:][products < 0.99].any()
     assert found.unconfirmed == (~called[460:] & (products >= 0.95)).sum() > 0
+
+
+@pytest.mark.parametrize(("random", "undecided"), [(0.3, True), (0.8, False)])
+def test_a_crowd_is_undecided_unless_random_pairs_resemble_each_other_as_well(random: float, undecided: bool) -> None:
+    """If they do not, a crowd may be many changed versions of one picture."""
+    rows = np.append(look_alikes(400, 0), look_alikes(60, 1, centre=1.5).clip(0.87, 0.94))
+    beyond = np.repeat([0.3, 0.85], [400, 60])
+    of_train = baseline(look_alikes(400, 2), np.full(500, random), np.full(400, 0.3))
+    found = judge(matches_of(rows, beyond), of_train, PHOTO, 86, None, 160, 1000)
+    assert found.kinds[-1].threshold is None
+    assert (found.unconfirmed >= 60) == undecided
 
 
 def test_where_random_pairs_are_nearly_identical_that_proves_nothing() -> None:
