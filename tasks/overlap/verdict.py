@@ -103,7 +103,8 @@ def _judge_kinds(
         below = rows if threshold is None else rows[rows < threshold]
         unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
         if (threshold or NEVER) > SIMILAR:
-            unsure = min(unsure or NEVER, LOWEST if differ and _is_crowded(left["beyond"][own]) else SIMILAR)
+            crowded = np.median(np.append(left["beyond"][own], 0.0)) >= CROWDED
+            unsure = min(unsure or NEVER, LOWEST if crowded and differ else SIMILAR)
         kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
         for p in percents:
             wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
@@ -134,10 +135,6 @@ def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
 
 def _is_of(kind: Crowd, beyond: Floats) -> Mask:
     return (kind == "all") | ((beyond >= CROWDED) == (kind == "crowd"))
-
-
-def _is_crowded(beyond: Floats) -> bool:
-    return bool(len(beyond) and np.median(beyond) >= CROWDED)
 
 
 def _threshold(own: float | None, certain: float | None, random: Floats, view: View) -> tuple[float | None, Why]:
