@@ -55,6 +55,7 @@ class Archive(Source):
     outside: dict[str, int]  # number of members outside class folders, by outcome: quarantined, ignored
     given: str = ""  # the name of the source, which the names of its splits begin with
     inside: str = ""  # the folder of the class folders below `name`
+    listed: bool = False  # whether the source lists files by their paths
     notes: tuple[str, ...] = ()  # about its files, for the user
 
     @property

@@ -1,5 +1,6 @@
 """Write an action for every image: actions.csv, the groups of duplicates, and lists of files per split."""
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -66,11 +67,15 @@ def write_table(table: pa.Table, report: Report, target: Place) -> None:
 
 
 def given_paths(ids: pa.Array, archives: Sequence[Archive]) -> pa.Array:
-    """Return the path of the image of each id, starting with the user's name of its source; empty for null."""
-    found, below = pa.nulls(len(ids), pa.string()), paths_of(ids)
+    """Return the path of the image of each id, starting with the user's name of its source; empty for null.
+
+    A list of files has the paths of its files, which start with its folder.
+    """
+    found = pa.nulls(len(ids), pa.string())
     for archive in archives:
-        folder = f"{archive.name.rstrip('/')}/{archive.inside}".rstrip("/")
-        paths = pc.binary_join_element_wise(folder, below, "/")
+        top = posixpath.dirname(archive.given) if archive.listed else posixpath.join(archive.name, archive.inside)
+        below = pc.replace_substring_regex(ids, "^[^/]*/[^/]*/", "") if archive.listed else paths_of(ids)
+        paths = pc.binary_join_element_wise(posixpath.join(top, ""), below, "")
         found = pc.if_else(pc.starts_with(ids, f"{archive.role}/"), paths, found)
     return pc.fill_null(found, "")
 

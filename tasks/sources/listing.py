@@ -28,7 +28,6 @@ SCHEMA = pa.schema(
     }
 )
 ABSOLUTE = re.compile(r"/|\\\\|[A-Za-z]:([/\\]|\Z)")  # paths, on Windows too
-CLEAN = re.compile(r"[\w-][\w.-]*", re.ASCII)  # of most names
 AT_ONCE = 1 << 12  # members to hold as Python objects at a time
 
 
@@ -127,8 +126,6 @@ def combined(listings: Iterable[Placed], source: str) -> Listing:
 
 
 def _clean(name: str, source: str) -> str:
-    if CLEAN.fullmatch(name):
-        return name
     if ABSOLUTE.match(name) or ".." in name.replace("\\", "/").split("/"):
         raise DataError(f"{source} has the member {name!r}, which points out of the archive; check its origin.")
     text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -63,7 +63,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
                 raise
             return None
 
-    return Rows(names, read, groups=groups)
+    return Rows(names, read, groups=groups, listed=True)
 
 
 def _path_column(row: dict[str, Any], folder: Place) -> str:

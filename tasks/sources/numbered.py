@@ -29,7 +29,7 @@ class Rows:
 
     `read` returns None for a row without an image; it is cheapest in order. Names have no extension if only the bytes
     tell the format. `files` are the names of the files with the rows in their folder. `groups` are the user's groups of
-    the rows, if any.
+    the rows, if any; `listed` is whether the source lists files by their paths.
     """
 
     names: list[str]
@@ -37,6 +37,7 @@ class Rows:
     endings: bool = True
     files: frozenset[str] = frozenset()
     groups: list[str | None] | None = None
+    listed: bool = False
 
 
 def own_file(folder: Place, name: str) -> Place:

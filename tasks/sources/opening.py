@@ -37,6 +37,7 @@ class Opened(NamedTuple):
     root: str | None = None  # the folder of its class folders, if known
     files: bool = False  # whether its members are files of class folders
     annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
+    listed: bool = False  # whether it lists files by their paths
     notes: tuple[str, ...] = ()  # for the user
 
 
@@ -55,7 +56,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
             others = (one.name for one in _walked(place, source, workspace)) if at(place).is_folder() else ()
             beside = (Entry(name, "beside") for name in others if name not in rows.files)  # none is skipped
             root = tops.pop() if is_split else ""
-            return _listed(source, chain(_read_rows(rows), beside), root=root)
+            return _listed(source, chain(_read_rows(rows), beside), root=root, listed=rows.listed)
         if at(place).is_folder():
             walked = _walked(place, source, workspace)
             found = read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns)

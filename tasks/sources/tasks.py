@@ -99,6 +99,7 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
         outside=part["outside"],
         given=source.name,
         inside=inside if opened.root is None and part["role"] is None else "",
+        listed=opened.listed,
         links=source.links,
         notes=opened.notes,
     )

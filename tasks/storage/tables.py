@@ -50,9 +50,8 @@ def read(place: Place, columns: Sequence[str] | None = None, filters: Any = None
 
     Raises `DataError` when the file is damaged or missing, `StorageError` when the device fails.
     """
-    columns = None if columns is None else list(columns)
     with _named_when_damaged(place), reading(place) as file:
-        return pq.read_table(file, columns=columns, filters=filters, page_checksum_verification=True)
+        return pq.read_table(file, columns=columns and list(columns), filters=filters, page_checksum_verification=True)
 
 
 def read_rows(place: Place, first: int, count: int) -> pa.Table:

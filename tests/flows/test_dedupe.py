@@ -146,6 +146,16 @@ def chain() -> dict[str, bytes]:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("list.txt", "a/1.png\na/2.png\n"), ("x.csv", "path,label\na/1.png,A\na/2.png,A\n")]
+)
+def test_the_paths_of_a_list_are_those_of_its_files(prefect_server: None, tmp_path: Path, name: str, text: str) -> None:
+    write_folder(tmp_path, dict.fromkeys(("a/1.png", "a/2.png"), png(glyphs(1, seed=5)[0])))
+    (tmp_path / name).write_text(text)
+    found = dedupe(source=str(tmp_path / name), workspace=tmp_path / "w")
+    assert (found.run / "remove.txt").read_text() == f"{tmp_path}/a/2.png\n"
+
+
 def test_a_chain_keeps_what_has_no_twin_that_stays_and_may_be_cut_into_groups(
     prefect_server: None, tmp_path: Path
 ) -> None:
