@@ -18,7 +18,7 @@ def read_report(run: Place) -> Report:
     """Return the report of a published run; `DataError` if report.json is missing or from another version."""
     try:
         return Report.of_json(disk.named(run), json.loads(at(run / REPORT).read_text()))
-    except (OSError, ValueError, TypeError, RecursionError, ValidationError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, MemoryError, ValidationError) as error:
         raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
 
 

@@ -76,5 +76,5 @@ def _listed_in(folder: Place) -> list[str]:
     state = folder / STATE
     try:
         return [str(entry["filename"]) for entry in json.loads(at(state).read_text())["_data_files"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{state} does not list the files of a dataset; save the dataset again.") from error

@@ -7,6 +7,7 @@ import pytest
 from tasks.presenting.summary import to_markdown
 from tasks.presenting.words import Numbers, answer, facts, sentences
 from tasks.records import Report
+from tasks.records.rows import Gate
 from tasks.records.verdict import KindVerdict
 from tasks.vocabulary import Unmeasured
 
@@ -46,6 +47,13 @@ def test_markdown_has_the_same_numbers(run: Report) -> None:
     assert text.startswith(f"## {sentences(numbers, 'in_short')[0]}\n\n- {sentences(numbers, 'qualifications')[0]}\n")
     assert all(f"- {sentence}" in text for sentence in facts(numbers))
     assert text.count("\n| ") == 6 * 2 + 3 + 6 + 3 + 6 + 4 + 4
+
+
+def test_a_gate_that_undecided_images_fail_says_what_they_may_add(run: Report) -> None:
+    gate = Gate("max_overlap", 0.05, 0.0, passed=False, most=0.0714)
+    text = "\n".join(sentences(Numbers(replace(run, gates=(gate,))), "gates"))
+    said = "- max_overlap: **failed**, value 0.00 %, or 7.14 % with undecided images, limit 5.00 %"
+    assert said in text
 
 
 def test_an_effect_that_is_told_and_one_that_is_not_are_said_apart(run: Report) -> None:

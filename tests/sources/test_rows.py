@@ -225,6 +225,9 @@ def test_a_saved_dataset_that_is_damaged_or_leads_out_is_refused(tmp_path: Path)
         save(names, table)
         with pytest.raises(DataError, match="does not list the files of a dataset"):
             opened(tmp_path)
+    (tmp_path / "state.json").write_text("[" * 500_000)
+    with pytest.raises(DataError, match="does not list the files of a dataset"):
+        opened(tmp_path)
     for name in ("../data.arrow", "/etc/passwd"):
         save([{"filename": name}], table)
         with pytest.raises(DataError, match="points outside"):
