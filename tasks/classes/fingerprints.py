@@ -78,6 +78,7 @@ def _of_photographs(images: ImageRows, photographs: Place) -> dict[str, pa.Array
         "short_side": pc.min_element_wise(facts["width"], facts["height"]),
         "pixels": pc.multiply(width, height),
         "bytes": facts["bytes"],
+        "aspect": pc.divide(width.cast(pa.float32()), height.cast(pa.float32())),
         "font": pa.nulls(len(images), pa.string()),
         "copy": at.cast(pa.int64()),
     }

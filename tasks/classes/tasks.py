@@ -15,7 +15,7 @@ from tasks.sources.pieces import work_of
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, at, stages, tables
 
-VERSION, IDENTICAL_VERSION = 11, 1
+VERSION, IDENTICAL_VERSION = 12, 1
 DOUBTS, IN_FULL, CORRECTED = "doubts.parquet", "in-full.parquet", "corrected.parquet"
 STORED_PER_BYTE = 2.5  # bytes in stages and run per byte of the glyphs' files; measured: 1.4 to 2.4
 STORED_PER_PHOTOGRAPH = 16_000  # bytes: a thumbnail, a gray copy, and a smaller one in every split

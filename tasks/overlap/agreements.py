@@ -1,8 +1,8 @@
 """Decide candidate pairs of photographs by the agreement of the gradients of their aligned gray copies.
 
 Small copies rule out most pairs early. Each copy of a pair is aligned with the other one: a crop may find its place in
-the original, and the original not its place in the crop. The inside of bars around a copy is aligned as well. The
-highest agreement counts.
+the original, and the original not its place in the crop. The inside of bars around a copy is aligned as well and, if
+the two images have different shapes, the middle of each that has the shape of the other. The highest agreement counts.
 
 Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
 their agreement is negative. The pair may be a duplicate, but this is never certain.
@@ -16,7 +16,7 @@ from tasks.overlap.patterns import shared_bits, similarity
 from tasks.overlap.threshold import NEAR_IDENTICAL
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
-from tasks.registration.forms import seen_through, windows
+from tasks.registration.forms import are_trimmed, middles, seen_through
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
 from tasks.registration.warp import quartered
@@ -41,11 +41,12 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
         pictures = one.read()[:, :, ::-1] if mirrored else one.read(), two.read()
         found = _both_ways(*pictures, np.minimum(one.texture, two.texture))
         for side, (own, other) in enumerate(((one, two), (two, one))):
-            framed = np.flatnonzero(own.framed)
-            seen = [each[framed] for each in pictures]
-            seen[side] = seen_through(seen[side], windows(seen[side]))  # inside the bars
-            share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[framed])
-            found[framed] = _higher(found[framed], _both_ways(seen[0], seen[1], share))
+            shape = own.aspect / other.aspect
+            there = np.flatnonzero(are_trimmed(own.framed, shape))
+            seen = [each[there] for each in pictures]
+            seen[side] = seen_through(seen[side], middles(seen[side], own.framed[there], shape[there]))
+            share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[there])
+            found[there] = _higher(found[there], _both_ways(seen[0], seen[1], share))
         return found
 
     with several_threads() as pool:

@@ -27,7 +27,7 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, at, disk, stages, tables
 from tasks.storage.copies import Copies
 
-VERSION, AT_ONCE = 3, 10_000  # gray copies, 40 MB
+VERSION, AT_ONCE = 4, 10_000  # gray copies, 40 MB
 
 
 @stage_task("take {reference.name} as one set")

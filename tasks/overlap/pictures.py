@@ -1,7 +1,8 @@
 """The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
 Bits show only the outline of some kinds, so in a small set other pairs are aligned, too, and count if near-identical.
-An image in a frame has other bits than the same one without, so bits inside bars propose candidates, too.
+An image in a frame, or with cropped sides, has other bits than the same one without, so bits inside bars propose
+candidates, too, and those of the middle with the shape of the other images.
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
 known yet. So further candidates outside that component are requested, as long as at least half of them join it. The
@@ -27,7 +28,7 @@ from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
 from tasks.overlap.threshold import NEAR_IDENTICAL
-from tasks.registration.forms import mirrored_form, other_forms, trimmed_form
+from tasks.registration.forms import are_trimmed, mirrored_form, other_forms, shapes, trimmed_form
 from tasks.registration.views import BITS
 from tasks.storage.copies import Copies
 from tasks.storage.started import advance
@@ -38,7 +39,7 @@ SEARCHED = 100_000  # images to search for at a time by MinHash, whose keys in a
 FORMS_AT_ONCE, TRIMMED_AT_ONCE = 128, 1024  # images whose forms are computed at a time, in each thread
 ALIGNED = 50_000  # largest number of pairs to align them all, which takes a few seconds
 STEPS = 4  # to measure further candidates
-Framed = tuple[RowNumbers, Patterns]  # which images are framed, and their bits inside the bars
+Trimmed = tuple[RowNumbers, Patterns]  # which images are trimmed, and the bits of their middles
 
 
 def candidate_pairs(
@@ -56,14 +57,14 @@ def candidate_pairs(
         groups[1][j] = i
     pairs = NO_PAIRS
     with blas_threads(1):
-        forms = _forms(one, mirrored)
-        others = None if mirrored else framed(two)
+        forms = _forms(one, two.gray.usual_aspect, mirrored)
+        others = None if mirrored else trimmed(two, one.gray.usual_aspect)
         for some in slices(len(one), len(one) if bands else max(FEWEST, len(two) // SHARE)):
             part = slice(some.start, some.stop)
             asking = [form[part] for form in forms], two.patterns, (groups[0][part], groups[1])
             found, recall = propose(*asking, bands, sample=sample)
             if others:
-                found = found.merged_with(inside_bars(asking[0][0], others, asking[2], bands))
+                found = found.merged_with(in_middles(asking[0][0], others, asking[2], bands))
             new = in_order(_listed(found, one.numbers[part], two.numbers), within)
             pairs = concatenated([pairs, measured(new.where(~new.are_in(pairs)), one, two, within, mirrored)])
             advance(0 if mirrored else len(some))
@@ -87,17 +88,17 @@ def with_more(join: Join, pairs: Pairs, line: Floats, count: int = CANDIDATES, o
     (one, two), within = join.both[::-1] if join.searched else join.both, join.within
     pairs, going_on = pairs.seen_from(join.searched), np.ones(len(one), np.bool_)
     components, home, inside = _homes(pairs, one, two, line, within)
-    others = framed(two) if (inside >= MOST).any() else None
+    usual, others = two.gray.usual_aspect, trimmed(two, one.gray.usual_aspect) if (inside >= MOST).any() else None
     while others and len(asking := np.flatnonzero((inside >= MOST) & going_on)):
         if one_first:
             asking = np.sort(asking[np.unique(home[asking], return_index=True)[1]])
         groups, bands = (home[asking], components[1]), affordable(join.bands, join.pairs)
         with blas_threads(1):
             found = Nearest.concatenated(
-                propose(_forms(one.take(some)), two.patterns, (home[some], groups[1]), bands, count)[0]
+                propose(_forms(one.take(some), usual), two.patterns, (home[some], groups[1]), bands, count)[0]
                 for some in np.split(asking, range(SEARCHED, len(asking), SEARCHED))
             )
-            found = found.merged_with(inside_bars(one.patterns[asking], others, groups, bands, count))
+            found = found.merged_with(in_middles(one.patterns[asking], others, groups, bands, count))
             new = in_order(_once(found, asking, home), within)
             new = _connecting(new.where(~new.are_in(pairs)), components, one, two, line, within)
         pairs, count = in_order(concatenated([pairs, new]), within), CANDIDATES if one_first else 2 * count
@@ -178,34 +179,34 @@ def measured(pairs: Pairs, one: Images, two: Images, within: bool, mirrored: boo
     return pairs._replace(similarity=agreements(first, second, mirrored))
 
 
-def _forms(images: Images, mirrored: bool = False) -> list[Patterns]:
-    """Return images in all searched forms, the original first, or in the mirrored forms."""
+def _forms(images: Images, usual: float, mirrored: bool = False) -> list[Patterns]:
+    """Return images in all searched forms, the original first, or in the mirrored forms; see `shapes` for `usual`."""
     if mirrored:
-        return _made(images.gray, FORMS_AT_ONCE, lambda some: [mirrored_form(some.read())])
-    return [images.patterns, *_made(images.gray, FORMS_AT_ONCE, lambda some: other_forms(some.read(), some.framed))]
+        return _made(images.gray, usual, FORMS_AT_ONCE, lambda copies, *_: [mirrored_form(copies)])
+    return [images.patterns, *_made(images.gray, usual, FORMS_AT_ONCE, other_forms)]
 
 
-def framed(images: Images) -> Framed:
-    """Return the framed images."""
-    rows = np.flatnonzero(images.gray.framed)
-    (found,) = _made(images.gray.take(rows), TRIMMED_AT_ONCE, lambda some: [trimmed_form(some.read(), some.framed)])
+def trimmed(images: Images, usual: float) -> Trimmed:
+    """Return the trimmed images; see `shapes` for `usual`."""
+    rows = np.flatnonzero(are_trimmed(images.gray.framed, shapes(images.gray.aspect, usual)))
+    (found,) = _made(images.gray.take(rows), usual, TRIMMED_AT_ONCE, lambda *facts: [trimmed_form(*facts)])
     some = found.counts > 0
     return rows[some], found[some]
 
 
-def _made(gray: Copies, at_once: int, make: Callable[[Copies], list[Bits]]) -> list[Patterns]:
+def _made(gray: Copies, usual: float, at_once: int, make: Callable[..., list[Bits]]) -> list[Patterns]:
     """Return forms of copies; they are read in the order of their files, since digests are in any order."""
     order = np.lexsort((gray.place, gray.file))
     parts = [gray.take(some) for some in np.split(order, range(at_once, len(order), at_once))]
     with several_threads() as pool:
-        made = list(pool.map(make, parts))
+        made = list(pool.map(lambda part: make(part.read(), part.framed, shapes(part.aspect, usual)), parts))
     return [Patterns.of(np.concatenate(form)[np.argsort(order)], BITS) for form in zip(*made, strict=True)]
 
 
-def inside_bars(
-    images: Patterns, others: Framed, groups: RowGroups, bands: Bands | None, count: int = CANDIDATES
+def in_middles(
+    images: Patterns, others: Trimmed, groups: RowGroups, bands: Bands | None, count: int = CANDIDATES
 ) -> Nearest:
-    """Return the candidates of images among framed ones, inside the bars; see `propose`."""
+    """Return the candidates of images among trimmed ones; see `propose`."""
     rows, patterns = others
     found, _ = propose([images], patterns, (groups[0], groups[1][rows]), bands, count)
     return replace(found, row=np.append(rows, NOTHING)[found.row])

@@ -21,7 +21,7 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, stages, tables
 from tasks.storage.decisions import NAME, read_decisions
 
-LOOKED_UP = 5
+LOOKED_UP = 6
 
 
 @stage_task("look up fingerprints of {split.name}")

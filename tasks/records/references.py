@@ -80,7 +80,7 @@ class Reference:
     ruling: Ruling | None = None
     version: int = 0  # of the verdict
     judged: int = 0  # rows when the verdict was made
-    format: Literal[2] = 2  # of the fingerprints in segments; a batch needs the same
+    format: Literal[3] = 3  # of the fingerprints in segments; a batch needs the same
 
     @property
     def folder(self) -> str:

@@ -1,9 +1,9 @@
 """The forms in which photographs are searched for: a cropped or shifted copy has other bits than its original.
 
-A form is a gray copy seen through a window: inside the bars around it, shifted along both diagonals by three
-sixty-fourths of the side, a tenth smaller or a tenth larger. A window is a scale and a shift of coordinates from -1 to
-1, of x and of y; pixels beyond the edge repeat it. Bars, such as those of a letterbox, are plain and end at a straight
-line.
+A form is a gray copy seen through a window: inside the bars around it, or else its middle with the shape of other
+images; shifted along both diagonals by three sixty-fourths of the side, a tenth smaller or a tenth larger. A window is
+a scale and a shift of coordinates from -1 to 1, of x and of y; pixels beyond the edge repeat it. Bars, such as those of
+a letterbox, are plain and end at a straight line.
 """
 
 import numpy as np
@@ -24,26 +24,51 @@ SHARE, REACH = 0.25, 0.6  # of the line inside a bar that differs from it at lea
 AT_ONCE = 1024  # copies to measure at a time
 SMOOTH = 0.02  # share of a photograph with texture below which changed copies of it may be missed
 FRAMED = 0.97  # largest share of width or height inside bars of a framed copy: narrower bars change little
+OBLONG = 1.15  # lowest ratio of two shapes that matters: copies whose sides were cropped by less are found anyway
 
 
-def other_forms(copies: Gray, framed: Mask) -> list[Bits]:
+def other_forms(copies: Gray, framed: Mask, shape: Pixels) -> list[Bits]:
     """Return the bits, uint8 (n, 98) each, of copies, uint8 (n, 64, 64), in all forms but the original.
 
-    The trimmed form has bits only of framed copies, bool (n,).
+    The trimmed form is explained in `trimmed_form`.
     """
     gray = copies.astype(np.float32)  # once for all windows
     fixed = [_seen(gray, np.full((1, 2), scale), np.array([shift])) for scale, shift in MOVED + ZOOMED]
-    return [trimmed_form(copies, framed), *map(comparable_bits, fixed)]
+    return [trimmed_form(copies, framed, shape), *map(comparable_bits, fixed)]
 
 
-def trimmed_form(copies: Gray, framed: Mask) -> Bits:
-    """Return the bits, uint8 (n, 98), of framed copies inside their bars, and none of others."""
+def trimmed_form(copies: Gray, framed: Mask, shape: Pixels) -> Bits:
+    """Return the bits, uint8 (n, 98), of copies inside their `middles`, and none of those that are not trimmed."""
     bits = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
-    if framed.any():
-        window = windows(copies[framed])
-        inside = _filled_up(copies[framed], window).astype(np.float32)
-        bits[framed] = comparable_bits(_seen(inside, window[:, :2], window[:, 2:]))
+    some = are_trimmed(framed, shape)
+    if some.any():
+        window = middles(copies[some], framed[some], shape[some])
+        inside = _filled_up(copies[some], window).astype(np.float32)
+        bits[some] = comparable_bits(_seen(inside, window[:, :2], window[:, 2:]))
     return bits
+
+
+def shapes(aspect: Pixels, usual: float) -> Pixels:
+    """Return aspects relative to the usual one of other images or, where they hardly differ, to a square."""
+    relative = aspect / np.float32(usual)
+    return np.where(_is_oblong(relative), relative, aspect)
+
+
+def are_trimmed(framed: Mask, shape: Pixels) -> Mask:
+    """Return which images have a middle to compare, given their relative shapes, float32 (n,)."""
+    return framed | _is_oblong(shape)
+
+
+def middles(copies: Gray, framed: Mask, shape: Pixels) -> Floats:
+    """Return the window of each trimmed copy, float64 (n, 4): inside its bars, or else its middle."""
+    window = np.zeros((len(copies), 4))
+    window[:, 0], window[:, 1] = np.minimum(1, 1 / shape), np.minimum(1, shape)
+    window[framed] = windows(copies[framed])
+    return window
+
+
+def _is_oblong(shape: Pixels) -> Mask:
+    return np.maximum(shape, 1 / shape) >= OBLONG
 
 
 def mirrored_form(copies: Gray) -> Bits:

@@ -12,14 +12,15 @@ from tasks.storage import Place, tables
 from tasks.storage.disk import storage_errors
 
 COPY_SIDE = 64
-NAMED_BY = ("file", "copy", "texture", "framed")  # columns of tables with copies
+FACTS = ("texture", "framed", "aspect")
+NAMED_BY = ("file", "copy", *FACTS)  # columns of tables with copies
 
 
 @dataclass(frozen=True)
 class Copies:
     """The copy of each row: the number of its file and its position there, int64 (n,), and facts about it.
 
-    These are the share with texture, float32 (n,), from 0 to 1, and whether it is framed, bool (n,).
+    These are the share with texture, from 0 to 1, whether it is framed, and its width over its height; all (n,).
     """
 
     files: Sequence[Place]
@@ -27,6 +28,7 @@ class Copies:
     place: RowNumbers
     texture: Pixels
     framed: Mask
+    aspect: Pixels
 
     @classmethod
     def of(cls, files: Sequence[Place], table: pa.Table) -> "Copies":
@@ -39,15 +41,21 @@ class Copies:
         starts = np.cumsum([0, *(len(part.files) for part in parts)]).tolist()
         file = np.concatenate([part.file + start for part, start in zip(parts, starts, strict=False)])
         files = [file for part in parts for file in part.files]
-        rest = (np.concatenate([getattr(part, name) for part in parts]) for name in ("place", "texture", "framed"))
+        rest = (np.concatenate([getattr(part, name) for part in parts]) for name in ("place", *FACTS))
         return cls(files, file, *rest)
 
     def __len__(self) -> int:
         return len(self.file)
 
+    @property
+    def usual_aspect(self) -> float:
+        """The median aspect; 1 without copies."""
+        return float(np.median(self.aspect)) if len(self) else 1.0
+
     def take(self, rows: RowNumbers | Mask | slice) -> "Copies":
         """Return the copies of some rows, in the order of `rows`."""
-        return Copies(self.files, self.file[rows], self.place[rows], self.texture[rows], self.framed[rows])
+        facts = (getattr(self, name)[rows] for name in FACTS)
+        return Copies(self.files, self.file[rows], self.place[rows], *facts)
 
     def read(self) -> Gray:
         """Return the copies, uint8 (n, 64, 64); raises `DataError` when a file is truncated or missing."""

@@ -86,6 +86,18 @@ def framed(image: Image.Image) -> Image.Image:
     return ImageOps.expand(image, min(image.size) // 4, "white")
 
 
+def strip(image: Image.Image) -> Image.Image:
+    """Cut a wide strip out of the middle of a picture: 9/16 of the height, then 7/8 of both sides."""
+    wide = ImageOps.fit(image, (image.width, round(image.height * 9 / 16)))
+    return wide.crop((wide.width // 16, wide.height // 16, wide.width * 15 // 16, wide.height * 15 // 16))
+
+
+def reflected(image: Image.Image) -> Image.Image:
+    """Pad a picture by its reflection on both sides, to 16/9 of its width."""
+    more = round(image.width * 7 / 18)
+    return Image.fromarray(np.pad(np.asarray(image), ((0, 0), (more, more), (0, 0)), "symmetric"))
+
+
 def blurred(share: float) -> Change:
     """Blur a picture by a share of its shorter side."""
     return lambda image: image.filter(ImageFilter.GaussianBlur(min(image.size) * share))
@@ -137,6 +149,7 @@ CHANGES: dict[str, Change] = {
     "watermark": watermarked, "logo": logo,
     "caption": covered(0, 7 / 8, 1, 1, "black", "a caption"), "label on a corner": covered(0, 0, 1 / 5, 1 / 5, "white"),
     "cut-out": covered(1 / 3, 1 / 3, 7 / 12, 7 / 12, "gray"),
+    "wide strip of the middle": strip, "reflected at the sides": reflected,
 }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def made(space: Place, name: SplitName, view: ViewName, count: int, seed: int, k
                 "short_side": np.full(count, 256),
                 "texture": np.ones(count, np.float32),
                 "framed": np.zeros(count, np.bool_),
+                "aspect": np.ones(count, np.float32),
             }
             gray = rng.integers(0, 256, (DISTINCT, COPY_SIDE, COPY_SIDE), np.uint8)
             Path(str(target / "copies.gray")).write_bytes(gray.tobytes())

@@ -74,17 +74,19 @@ def judged(name: str) -> Judged:
 
 def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
     """Write the gray copies of some members, in the order of their names."""
-    gray = []
+    gray, aspects = list[np.ndarray](), list[float]()
     with tarfile.open(archive) as tar:
         for name in names:
             file = tar.extractfile(name)
             if file is None:
                 raise FileNotFoundError(name)
             with Image.open(file) as image:
+                aspects.append(image.width / image.height)
                 copy = image.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR)
             gray.append(np.asarray(copy))
     target.write_bytes(np.stack(gray).tobytes())
-    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), *facts_of(np.stack(gray)))
+    facts = *facts_of(np.stack(gray)), np.array(aspects, np.float32)
+    return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), *facts)
 
 
 def claimed(pairs: Judged, train: Path, test: Path, report: Report, folder: Path) -> str:

@@ -18,8 +18,9 @@ from tasks.overlap.images import NOTHING
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands
 from tasks.overlap.pairs import Pairs, in_order, read_pairs
+from tasks.overlap.pictures import with_more
 from tasks.overlap.prints import write_images
-from tasks.overlap.search import PAIRS, write_join
+from tasks.overlap.search import PAIRS, FoundPairs, write_join
 from tasks.overlap.settled import Settled, settle
 from tasks.overlap.split_rows import Matched, SplitRows
 from tasks.overlap.twins import BestMatches
@@ -28,7 +29,7 @@ from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
 from tasks.registration.forms import facts_of
-from tasks.registration.views import BITS, SIDE, VIEWS, comparable_bits
+from tasks.registration.views import BITS, LOWEST, SIDE, VIEWS, comparable_bits
 from tasks.storage import tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.decisions import Decisions
@@ -54,9 +55,9 @@ def picture_split(
     digests = [hashlib.md5(each.tobytes(), usedforsecurity=False).digest() for each in pictures]
     copies = workspace / f"{name}.gray"
     copies.write_bytes(small(pictures, COPY_SIDE).tobytes())
-    sides = [min(each.size) for each in pictures]
+    sizes = [each.size for each in pictures]
     return write_split(
-        workspace, name, comparable_bits(small(pictures, SIDE)), BITS, digests, labels, (f"{name}.gray",), sides
+        workspace, name, comparable_bits(small(pictures, SIDE)), BITS, digests, labels, (f"{name}.gray",), sizes
     )
 
 
@@ -74,7 +75,7 @@ def write_split(
     digests: Sequence[bytes],
     labels: Labels | None,
     copies: tuple[str, ...] = (),
-    sides: Sequence[int] = (),
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Prints:
     """Write rows, their fingerprints and their distinct images as the stage does; ids are in the order of rows."""
     count = len(digests)
@@ -94,12 +95,22 @@ def write_split(
         columns |= {"file": pa.array(ones - 1), "copy": pa.array(numbers), "pixels": pa.array(ones)}
         gray = np.fromfile(workspace / copies[0], np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
         columns |= dict(zip(("texture", "framed"), map(pa.array, facts_of(gray)), strict=True))
-        columns |= {"bytes": pa.array(ones), "short_side": pa.array(sides, pa.int32())}
+        columns |= {"bytes": pa.array(ones), "short_side": pa.array(map(min, sizes), pa.int32())}
+        columns["aspect"] = pa.array([width / height for width, height in sizes], pa.float32())
     target = Place.of(workspace) / name
     (workspace / name).mkdir(parents=True, exist_ok=True)
     tables.write(pa.table(columns), target / PRINTS)
     facts = write_images(target, length, photographs=bool(copies))
     return Prints(split=name, rows=count, length=length, folder=name, sha256=(), of=(), copies=copies, **facts)
+
+
+def matches(folder: Path, train: Sequence[Image.Image], test: Sequence[Image.Image]) -> Pairs:
+    """Return the pairs of pictures, by rows, whose agreement is at least the lowest one of duplicates."""
+    sides, place = (picture_split(folder, "train", train), picture_split(folder, "test", test)), Place.of(folder)
+    join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, searched=1)
+    found = FoundPairs.read(place, write_join(join, (), place)).pairs
+    pairs = with_more(join, found, np.full(len(test), LOWEST))
+    return by_rows(pairs.where(pairs.similarity >= LOWEST), join)
 
 
 def by_rows(pairs: Pairs, join: Join) -> Pairs:

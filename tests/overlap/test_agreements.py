@@ -31,7 +31,8 @@ def gray(left: int, top: int) -> Gray:
 
 def copies_of(pictures: Gray, file: Path) -> Copies:
     file.write_bytes(pictures.tobytes())
-    return Copies([Place.of(file)], np.zeros(len(pictures), np.int64), np.arange(len(pictures)), *facts_of(pictures))
+    numbers, square = np.arange(len(pictures)), np.ones(len(pictures), np.float32)
+    return Copies([Place.of(file)], numbers * 0, numbers, *facts_of(pictures), square)
 
 
 @pytest.fixture

@@ -8,16 +8,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from tasks.overlap.agreements import agreements
-from tasks.overlap.join import Join
-from tasks.overlap.pairs import Pairs
-from tasks.overlap.pictures import with_more
-from tasks.overlap.search import FoundPairs, write_join
 from tasks.registration.forms import are_framed, facts_of, windows
-from tasks.registration.views import LOWEST, VIEWS
+from tasks.registration.views import LOWEST
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tests.build import scene
-from tests.overlap.engine import by_rows, picture_split
+from tests.overlap.engine import matches
 
 Change = Callable[[Image.Image], Image.Image]
 FRAMES: dict[str, Change] = {
@@ -32,15 +28,6 @@ SCENES = [scene(320, 320, seed) for seed in range(24)]
 def gray(pictures: list[Image.Image]) -> np.ndarray:
     small = [each.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR) for each in pictures]
     return np.stack([np.asarray(each) for each in small])
-
-
-def matches(folder: Path, train: list[Image.Image], test: list[Image.Image]) -> Pairs:
-    sides = picture_split(folder, "train", train), picture_split(folder, "test", test)
-    place = Place.of(folder)
-    join = Join(*sides, place, VIEWS["photo"], percent=86, bands=None, searched=1)
-    found = FoundPairs.read(place, write_join(join, (), place)).pairs
-    pairs = with_more(join, found, np.full(len(test), LOWEST))
-    return by_rows(pairs.where(pairs.similarity >= LOWEST), join)
 
 
 @pytest.mark.parametrize("frame", FRAMES.values(), ids=FRAMES)
@@ -92,7 +79,8 @@ def test_images_without_bars_are_not_framed() -> None:
 def copies_of(file: Path, pictures: list[Image.Image]) -> Copies:
     copies = gray(pictures)
     file.write_bytes(copies.tobytes())
-    return Copies([Place.of(file)], np.zeros(len(copies), np.int64), np.arange(len(copies)), *facts_of(copies))
+    aspect = np.array([each.width / each.height for each in pictures], np.float32)
+    return Copies([Place.of(file)], np.zeros(len(copies), np.int64), np.arange(len(copies)), *facts_of(copies), aspect)
 
 
 def test_the_frame_of_both_images_is_part_of_them(tmp_path: Path) -> None:

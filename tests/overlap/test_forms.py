@@ -35,7 +35,7 @@ def plain(pictures: list[Image.Image]) -> Bits:
 
 def forms(pictures: list[Image.Image]) -> list[Bits]:
     copies = gray(pictures, COPY_SIDE)
-    return other_forms(copies, facts_of(copies)[1])
+    return other_forms(copies, facts_of(copies)[1], np.ones(len(copies), np.float32))
 
 
 def jaccard(first: Bits, second: Bits) -> Floats:
@@ -46,7 +46,7 @@ def jaccard(first: Bits, second: Bits) -> Floats:
 def test_there_is_a_form_for_each_window_and_each_has_a_row_for_each_copy() -> None:
     for count in (0, 1, len(SCENES)):
         copies = gray(ORIGINALS, COPY_SIDE)[:count]
-        found = other_forms(copies, np.zeros(count, bool))
+        found = other_forms(copies, np.zeros(count, bool), np.ones(count, np.float32))
         assert len(found) == 1 + len(MOVED) + len(ZOOMED)
         assert [bits.shape for bits in found] == [(count, 98)] * len(found)
         assert all(bits.dtype == np.uint8 for bits in found)
@@ -105,4 +105,4 @@ def test_a_mirrored_copy_has_in_a_mirror_the_bits_of_its_original() -> None:
 
 def test_pictures_of_one_gray_have_no_bits_in_any_form() -> None:
     copies = np.stack([np.full((COPY_SIDE, COPY_SIDE), value, np.uint8) for value in (0, 77, 255)])
-    assert not np.any([*other_forms(copies, np.ones(3, bool)), mirrored_form(copies)])
+    assert not np.any([*other_forms(copies, np.ones(3, bool), np.ones(3, np.float32)), mirrored_form(copies)])

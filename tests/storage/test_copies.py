@@ -23,13 +23,17 @@ def written(folder: Path) -> tuple[list[Place], list[Gray]]:
     return files, parts
 
 
+def facts(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.ones(count, np.float32), np.zeros(count, np.bool_), np.ones(count, np.float32)
+
+
 def test_copies_are_read_from_several_files_in_any_order_and_more_than_once(tmp_path: Path) -> None:
     files, parts = written(tmp_path)
     rng = np.random.default_rng(1)
     for count in (0, 1, 200):
         file = rng.integers(0, len(files), count)
         place = rng.integers(0, np.array(SIZES)[file])
-        copies = Copies(files, file, place, np.ones(count, np.float32), np.zeros(count, np.bool_))
+        copies = Copies(files, file, place, *facts(count))
         truth = np.array([parts[f][p] for f, p in zip(file, place, strict=True)], np.uint8)
         read = copies.read()
         assert len(copies) == count
@@ -44,9 +48,7 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path, left: int) -> None:
     files, parts = written(tmp_path)
     path = Path(str(files[0]))
     path.write_bytes(path.read_bytes()[:left])
-    copies = Copies(
-        files, np.array([2, 0, 1, 0]), np.array([3, 4, 0, 0]), np.ones(4, np.float32), np.zeros(4, np.bool_)
-    )
+    copies = Copies(files, np.array([2, 0, 1, 0]), np.array([3, 4, 0, 0]), *facts(4))
     with pytest.raises(DataError, match=r"0\.gray is damaged or gone; run the same command again"):
         copies.read()
     assert (copies.take(np.array([0, 2])).read() == np.stack([parts[2][3], parts[1][0]])).all(), "others can be read"
@@ -56,4 +58,4 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     files, _ = written(tmp_path)
     Path(str(files[1])).unlink()
     with pytest.raises(DataError, match=r"1\.gray is damaged or gone"):
-        Copies(files, np.array([0, 1]), np.array([0, 0]), np.ones(2, np.float32), np.zeros(2, np.bool_)).read()
+        Copies(files, np.array([0, 1]), np.array([0, 0]), *facts(2)).read()
