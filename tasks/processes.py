@@ -27,7 +27,6 @@ T = TypeVar("T")
 LOST = "A process of this run was killed, perhaps for lack of memory."
 SECONDS_BETWEEN_LOOKS = 0.5
 ENVIRONMENT = {
-    "PYTHONWARNINGS": "ignore:Stochastic Optimizer,ignore:lbfgs failed",  # limits that are intended
     "PYTHONSAFEPATH": "1",  # no imports from the current folder, which may be an untrusted data set
     "LOKY_MAX_MEMORY_LEAK_SIZE": "1e15",  # bytes: do not end processes that keep memory for their next task
     # Reusing the memory of one image for the next saves a tenth of the time.
