@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tasks import kernel
 from tasks.arrays import Pixels
-from tasks.registration.warp import along_both, contiguous
+from tasks.registration.warp import contiguous
 
 Beyond = Literal["nearest", "reflect"]
 TRUNCATED = 3.0  # standard deviations: radius of the filter
@@ -28,7 +28,8 @@ def smoothed(pictures: Pixels, deviation: float, beyond: Beyond = "nearest") -> 
 
     Beyond the edge, the edge repeats ("nearest"), or the image as in a mirror ("reflect").
     """
-    return along_both(_weights(pictures.shape[1], deviation, beyond), pictures)
+    weights = _weights(pictures.shape[1], deviation, beyond)
+    return np.matmul(np.matmul(weights, pictures), weights.T)  # each by itself: its result does not depend on others
 
 
 @cache

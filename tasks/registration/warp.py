@@ -38,15 +38,6 @@ def quartered(gray: Gray) -> Pixels:
     return halved(halved(gray.astype(np.float32)))
 
 
-def along_both(weights: Pixels, pictures: Pixels) -> Pixels:
-    """Return ``weights @ image @ weights.T`` of each image, with weights float32 (m, side).
-
-    Images are float32 (n, side, side), results float32 (n, m, m). Each is multiplied by itself, so that its result does
-    not depend on the others.
-    """
-    return np.matmul(np.matmul(weights, pictures), weights.T)
-
-
 def contiguous(pictures: Pixels) -> Pixels:
     """Return images as the kernel reads them."""
     return np.ascontiguousarray(pictures, np.float32)
