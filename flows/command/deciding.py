@@ -101,7 +101,8 @@ def apply(
     before = f"; {len(every) - len(steps):,} had been moved before" if len(steps) < len(every) else ""
     if left := [f"{count:,} to {action}" for action, count in applying.left_to_people(folder).items() if count]:
         print(f"images left for you to decide (see actions.csv): {', '.join(left)}", file=sys.stderr)
-    done = "moved" if move else "linked" if all(step.source for step in steps) else "linked or copied"
+    are_here = all(step.source and not step.source.in_bucket for step in steps)
+    done = "moved" if move else "linked" if are_here else "linked or copied"
     if not execute:
         listed = folder.parent.parent / f"{folder.last}-{'move' if move else 'link'}.txt"
         most = _list_files([(step.source or step.id, step.name) for step in steps], target, listed)

@@ -45,7 +45,8 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     """Return the removed images, in a folder per source if there are several; `DataError` if one that stays changed."""
     require_whole(run)
     archives = originals.archives
-    if inside := [a.name for a in archives if a.role in originals.annotated or not originals.sources[a.role].in_folder]:
+    movable = {role for role, of in originals.sources.items() if of.in_folder and not of.source.in_bucket}
+    if inside := [a.name for a in archives if a.role in originals.annotated or a.role not in movable]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")
     removed = tables.read(run / "removed.parquet", ["id", "twin_id"]).combine_chunks()
     ids, twins = (removed[name].combine_chunks() for name in ("id", "twin_id"))

@@ -83,8 +83,8 @@ class Store(Protocol):
             yield Listed(name, "file")
 
     def is_inside(self, folder: Place) -> bool:
-        """Return whether the file is below a folder after resolving symbolic links."""
-        return str(self.place).startswith(f"{folder}/")
+        """Return whether it is a folder or below it after resolving symbolic links."""
+        return f"{self.place}/".startswith(f"{folder}/")
 
     def reading(self) -> BufferedReader:
         """Open the file to read it."""

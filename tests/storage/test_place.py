@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DataError, StorageError
-from tasks.storage import disk
+from tasks.storage import at, disk
 from tasks.storage.place import Place
 
 WORKSPACE = Place.of("/data/workspace")
@@ -54,3 +54,11 @@ def test_a_file_is_moved_on_its_own_file_system_alone(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="are on different file systems"):
         disk.move(Place.of(tmp_path / "b"), Place.of(OTHER / f"cleansplit-{os.getpid()}"))
     assert (tmp_path / "b").read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["/data", "s3://bucket/data"])
+def test_a_folder_is_inside_itself_and_those_above_it_only(path: str) -> None:
+    place = Place.of(path)
+    assert at(place).is_inside(place)
+    assert at(place / "train").is_inside(place)
+    assert not at(Place.of(f"{path}-2")).is_inside(place)
