@@ -20,7 +20,6 @@ from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
 from tasks.storage import Place, at, disk, stages
-from tasks.storage.disk import storage_errors
 from tasks.storage.place import names_below
 from tasks.storage.store import Listed
 from tasks.vocabulary import SPLITS
@@ -48,7 +47,7 @@ def open_source(source: Source, workspace: Place) -> Opened:
     split or classes are asked for.
     """
     place = workspace.locate(source.location)
-    with storage_errors(place):
+    with disk.storage_errors(place):
         if rows := open_rows(place, source.columns):
             folders = {posixpath.dirname(name) for name in rows.names}
             tops = {folder.partition("/")[0] for folder in folders}
@@ -155,7 +154,7 @@ def _read_rows(rows: Rows) -> Iterator[Entry]:
 
 
 def _members(source: Source, files: Sequence[Place]) -> Iterator[Placed]:
-    """List the members of archives like one long archive, for `together`."""
+    """List the members of archives like one long archive, for `combined`."""
     start, several = 0, len(files) > 1
     for name, file in zip(names_below(files), files, strict=True):
         called = name if several else source.name
