@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 VERSION = 11  # of the functions and their results; libraries of other versions are ignored
-SIDES = (16, 64)  # of the images to align
+SMALL, SIDE = 16, 64  # of the images to align: pixels of the first, small copies, and of all others
 NUMPY = "numpy"
 
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from tasks.arrays import Gray, Pixels
+from tasks.kernel import SIDE
 from tasks.records import Report
-from tasks.registration.align import SIDE, register
+from tasks.registration.align import register
 from tasks.registration.warp import warped
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import gray_of

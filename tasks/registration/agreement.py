@@ -30,7 +30,7 @@ def overlay(first: Pixels, second: Pixels, maps: Pixels, smooth: bool = True) ->
     Both are slightly smoothed, unless they are very small copies, which would lose too much.
     """
     n, side, _ = first.shape
-    if (compiled := kernel.functions) and side in kernel.SIDES:
+    if (compiled := kernel.functions) and side in (kernel.SMALL, kernel.SIDE):
         half = half_filter(BLUR) if smooth else np.ones(1, np.float32)
         laid = np.empty_like(first, order="C"), np.empty_like(second, order="C"), np.empty(first.shape, np.bool_)
         given = contiguous(first), contiguous(second), contiguous(maps)
@@ -52,7 +52,7 @@ def agreement(pairs: Overlaid) -> Pixels:
     """
     first, second, inside = pairs
     n, side, _ = first.shape
-    if (compiled := kernel.functions) and side in kernel.SIDES:
+    if (compiled := kernel.functions) and side in (kernel.SMALL, kernel.SIDE):
         found, there = np.empty(n, np.float32), np.ascontiguousarray(inside).view(np.uint8)
         compiled.agreement(contiguous(first), contiguous(second), there, n, side, found)
         return found
@@ -77,7 +77,7 @@ def textured(pictures: Pixels) -> Pixels:
     gradients only at their outlines: unrelated images share both.
     """
     fine, coarse = half_filter(BLUR), half_filter(BACKGROUND)
-    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == kernel.SIDE:
         found = np.empty(len(pictures), np.float32)
         filters = fine, len(fine) - 1, coarse, len(coarse) - 1
         compiled.textured(contiguous(pictures), len(pictures), *filters, found)

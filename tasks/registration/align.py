@@ -14,9 +14,9 @@ from scipy.ndimage import uniform_filter
 
 from tasks import kernel
 from tasks.arrays import Pixels, RowNumbers
+from tasks.kernel import SIDE, SMALL
 from tasks.registration.warp import IDENTITY, contiguous, halved, line, warped
 
-SMALL, SIDE = kernel.SIDES  # of the copies for the first maps, and of those to register
 STEPS = {16: 6, 32: 4, 64: 2}  # by side
 LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT = 0.35, 0.25, 0.5  # limits of a map's differences from the identity
 NEGLIGIBLE = 1e-3  # change of a map's numbers: some hundredths of a pixel on a side of 64

@@ -126,7 +126,7 @@ def _filled_up(copies: Gray, window: Floats) -> Gray:
 def _seen(gray: NDArray[np.float32], scale: Floats, shift: Floats) -> Gray:
     """Return small copies of float32 (n, 64, 64) seen through windows, (n, 2) or a common one: x and y."""
     across, down = (_weights(scale[:, axis], shift[:, axis], gray.shape[1]) for axis in (0, 1))
-    if (compiled := kernel.functions) and gray.shape[1] == max(kernel.SIDES):
+    if (compiled := kernel.functions) and gray.shape[1] == kernel.SIDE:
         seen = np.empty((len(gray), SIDE, SIDE), np.uint8)
         compiled.seen(np.ascontiguousarray(gray), len(gray), down, across, down[0].size if len(down) > 1 else 0, seen)
         return seen

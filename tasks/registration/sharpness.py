@@ -51,7 +51,7 @@ def equally_sharp(first: Pixels, second: Pixels) -> tuple[Pixels, Pixels]:
 
 def sharpness(pictures: Pixels) -> Pixels:
     """Return the sharpness of each image, float32 (n,)."""
-    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == kernel.SIDE:
         found = np.empty(len(pictures), np.float32)
         compiled.sharpness(contiguous(pictures), len(pictures), *_filters(), found)
         return found
@@ -66,7 +66,7 @@ def _as_sharp(pictures: Pixels, own: Pixels, aim: Pixels) -> Pixels:
     if not len(some):
         return pictures
     found = pictures.copy()
-    if (compiled := kernel.functions) and pictures.shape[1] == max(kernel.SIDES):
+    if (compiled := kernel.functions) and pictures.shape[1] == kernel.SIDE:
         aims, soft = contiguous(aim[some]), np.empty((len(some), *pictures.shape[1:]), np.float32)
         compiled.soften(contiguous(pictures[some]), aims, len(some), *_filters(), len(DEVIATIONS), soft)
         found[some] = soft

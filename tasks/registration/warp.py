@@ -31,7 +31,7 @@ def halved(pictures: Pixels) -> Pixels:
 def quartered(gray: Gray) -> Pixels:
     """Return gray copies, uint8 (n, side, side), at a quarter of the side, float32: the means of sixteen pixels."""
     n, side, _ = gray.shape
-    if (compiled := kernel.functions) and side == max(kernel.SIDES):
+    if (compiled := kernel.functions) and side == kernel.SIDE:
         small = np.empty((n, side // 4, side // 4), np.float32)
         compiled.quarter(np.ascontiguousarray(gray), n, small)
         return small
