@@ -91,7 +91,7 @@ class Guard:
 def _photograph_in(answer: bytes) -> Photograph:
     """Return the photograph in an answer of `tasks.classes.guarded`; raises `UnreadableError` for an error."""
     told: list[Any] = json.loads(answer)
-    if len(told) == len(("reason", "detail")):
+    if len(told) == 2:  # reason and detail
         raise UnreadableError(*told)
     *about, digest, coded, thumbnail, gray, copy, remark = told
     made = (field and bytes.fromhex(field) for field in (digest, coded, thumbnail, gray, copy))
