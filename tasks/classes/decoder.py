@@ -5,7 +5,7 @@
     P                           RGB
     RGB, YCbCr, CMYK            RGB
     16-bit RGB                  RGB, the higher bytes; identical only at 16 bits
-    any of these with alpha     composed onto white, or onto black if all pixels would be white
+    any of these with alpha     composed at 8 bits onto white, or onto black if all pixels would be white
     all else                    refused
 
 A GIF gives its first frame, a JPEG its first image, HEIC its primary one; other files with several images are refused.
