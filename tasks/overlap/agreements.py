@@ -42,7 +42,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
         found = _both_ways(*pictures, np.minimum(one.texture, two.texture))
         for side, (own, other) in enumerate(((one, two), (two, one))):
             shape = own.aspect / other.aspect
-            there = np.flatnonzero(are_trimmed(own.framed, shape))
+            there = np.flatnonzero(are_trimmed(shape, own.framed))
             seen = [each[there] for each in pictures]
             seen[side] = seen_through(seen[side], middles(seen[side], own.framed[there], shape[there]))
             share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[there])

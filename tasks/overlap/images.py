@@ -60,9 +60,7 @@ def read_images(prints: Prints, workspace: Place, some: range | None = None) -> 
     """Return the distinct images of a split, or a slice of them."""
     some = range(prints.images) if some is None else some
     table = tables.read_rows(workspace / prints.images_table, some.start, len(some))
-    copies = None
-    if prints.copies:
-        copies = Copies.of([workspace / file for file in prints.copies], table)
+    copies = Copies.of([workspace / file for file in prints.copies], table) if prints.copies else None
     patterns = Patterns.of(tables.bytes_of(table["bits"]), prints.length)
     digests, labels = tables.bytes_of(table["md5"]), table["label"].to_numpy()
     del table

@@ -188,7 +188,7 @@ def _forms(images: Images, usual: float, mirrored: bool = False) -> list[Pattern
 
 def trimmed(images: Images, usual: float) -> Trimmed:
     """Return the trimmed images; see `shapes` for `usual`."""
-    rows = np.flatnonzero(are_trimmed(images.gray.framed, shapes(images.gray.aspect, usual)))
+    rows = np.flatnonzero(are_trimmed(shapes(images.gray.aspect, usual), images.gray.framed))
     (found,) = _made(images.gray.take(rows), usual, TRIMMED_AT_ONCE, lambda *facts: [trimmed_form(*facts)])
     some = found.counts > 0
     return rows[some], found[some]

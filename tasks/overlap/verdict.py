@@ -95,7 +95,10 @@ def _judge_kinds(
     sure = (left["best"] >= at_once) & ~left["chained"]  # excluded from the rates of the other matches
     differ = not is_common(int((random >= CROWDED).sum()), len(random))  # so a crowd may be versions of one picture
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
-    for kind in _kinds(left["beyond"], beyond):
+    every = np.append(left["beyond"], beyond) >= CROWDED
+    rare = are_few(min(int(every.sum()), int((~every).sum())), len(every))
+    apart: tuple[Crowd, ...] = ("all",) if rare else ("alone", "crowd")  # a rare kind is not judged alone
+    for kind in apart:
         own = _is_of(kind, left["beyond"])
         rows = left["best"][own & ~sure]
         pool = np.append(rows, best[_is_of(kind, beyond) & (best < at_once)])
@@ -125,12 +128,6 @@ def _unless_common(percent: int | None, random: Floats) -> float | None:
     """Return a percent as a similarity, unless more than 1 % of random pairs reach it."""
     similarity = (percent or 0) / 100
     return None if not percent or is_common(int((random >= similarity).sum()), len(random)) else similarity
-
-
-def _kinds(rows: Floats, train: Floats) -> tuple[Crowd, ...]:
-    """Return the kinds of images to judge separately, or a single one if either is rare."""
-    crowded, count = int((rows >= CROWDED).sum() + (train >= CROWDED).sum()), len(rows) + len(train)
-    return ("all",) if are_few(min(crowded, count - crowded), count) else ("alone", "crowd")
 
 
 def _is_of(kind: Crowd, beyond: Floats) -> Mask:

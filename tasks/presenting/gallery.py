@@ -37,19 +37,18 @@ class _Embedded(NamedTuple):
     pixels: Gray
 
 
-def build_gallery(run: Place, report: Report, glyphs: Sequence[Place] | None = None) -> tuple[list[Row], bool]:
+def build_gallery(run: Place, report: Report) -> tuple[list[Row], bool]:
     """Return pictures with the images that repeat them, and whether the gallery shows all pairs of the run.
 
     Pictures of label conflicts come first, then the least similar duplicates, undecided and identical images. Each has
     ``id``, ``split``, ``class_name``, ``uri``, ``goes``, ``subject`` and ``others``. An image of ``others`` also has
     the ``kind`` and ``similarity`` of its pair, and of photographs ``over``, the URI of the picture aligned with it.
-    `glyphs` are files with the images of a run of glyphs, if not its raw splits.
     """
     pairs, every = _pairs_of(run, report)
     if report.kind == "photographs":
         images = _thumbnails_of(run)
     else:
-        gray = gray_of(glyphs or at(run).matching("raw/*.parquet"), _ids(pairs))
+        gray = gray_of(at(run).matching("raw/*.parquet"), _ids(pairs))
         images = {name: _Embedded(encoded(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
     pictures: dict[tuple[str, bool], Row] = {}
     for row in _with_images(pairs, images, report):

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from tasks.presenting.gallery import build_gallery, uri_of
-from tasks.presenting.summary import TableRows, tables_of
+from tasks.presenting.summary import tables_of
 from tasks.presenting.words import ENVIRONMENTS, Numbers, answer, sentences, text_of, title_of
 from tasks.records import REASONS, Report
 from tasks.storage import Place, at, tables
@@ -27,17 +27,14 @@ SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
 SAID = ("outcome", "in_short", "qualifications", "next_steps", "verdicts", "why", "findings")
 
 
-def build_page(
-    run: Place, report: Report, history: Sequence[dict[str, Any]] = (), glyphs: Sequence[Place] | None = None
-) -> str:
+def build_page(run: Place, report: Report, history: Sequence[dict[str, Any]] = ()) -> str:
     """Return the page of a run from the files in its folder.
 
     `history` has rows of the workspace's history; the page in the run folder has no history, so that it depends only on
-    the run. `glyphs` are files with its glyphs, if not its raw splits: shards are read eight times as fast. Raises
-    `DataError` when a table of the run is damaged or gone.
+    the run. Raises `DataError` when a table of the run is damaged or gone.
     """
     numbers = Numbers(report, html=True)
-    pictures, every = build_gallery(run, report, glyphs)
+    pictures, every = build_gallery(run, report)
     members = report.conservation
     if len(members) > MOST["members"]:  # classes with refused members come first
         members = tuple(sorted(members, key=lambda row: row.members == row.accepted))
@@ -46,7 +43,7 @@ def build_page(
         report=report,
         numbers=numbers,
         said={macro: [*map(_marked, sentences(numbers, macro))] for macro in SAID},
-        tables={name: (title, _cells(rows)) for name, (title, rows) in tables_of(numbers).items()},
+        tables=tables_of(numbers),
         reasons=REASONS,
         unlabelled=UNLABELLED,
         text_of=text_of,
@@ -96,11 +93,6 @@ def _figures(run: Place) -> dict[str, str]:
 def _marked(sentence: str) -> Markup:
     """Return a sentence of ours around escaped numbers as HTML, with its commands as code."""
     return Markup(re.sub("`([^`]+)`", r"<code><bdi>\1</bdi></code>", sentence))  # noqa: S704
-
-
-def _cells(rows: TableRows) -> list[dict[str, Markup]]:
-    """Return rows with escaped words; numbers are HTML already."""
-    return [{name: Markup(cell) if "<data" in cell else escape(cell) for name, cell in row.items()} for row in rows]  # noqa: S704
 
 
 def _asset(name: str) -> Markup:

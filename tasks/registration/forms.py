@@ -40,7 +40,7 @@ def other_forms(copies: Gray, framed: Mask, shape: Pixels) -> list[Bits]:
 def trimmed_form(copies: Gray, framed: Mask, shape: Pixels) -> Bits:
     """Return the bits, uint8 (n, 98), of copies inside their `middles`, and none of those that are not trimmed."""
     bits = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
-    some = are_trimmed(framed, shape)
+    some = are_trimmed(shape, framed)
     if some.any():
         window = middles(copies[some], framed[some], shape[some])
         inside = _filled_up(copies[some], window).astype(np.float32)
@@ -51,12 +51,12 @@ def trimmed_form(copies: Gray, framed: Mask, shape: Pixels) -> Bits:
 def shapes(aspect: Pixels, usual: float) -> Pixels:
     """Return aspects relative to the usual one of other images or, where they hardly differ, to a square."""
     relative = aspect / np.float32(usual)
-    return np.where(_is_oblong(relative), relative, aspect)
+    return np.where(are_trimmed(relative), relative, aspect)
 
 
-def are_trimmed(framed: Mask, shape: Pixels) -> Mask:
+def are_trimmed(shape: Pixels, framed: Mask | bool = False) -> Mask:
     """Return which images have a middle to compare, given their relative shapes, float32 (n,)."""
-    return framed | _is_oblong(shape)
+    return framed | (np.maximum(shape, 1 / shape) >= OBLONG)
 
 
 def middles(copies: Gray, framed: Mask, shape: Pixels) -> Floats:
@@ -65,10 +65,6 @@ def middles(copies: Gray, framed: Mask, shape: Pixels) -> Floats:
     window[:, 0], window[:, 1] = np.minimum(1, 1 / shape), np.minimum(1, shape)
     window[framed] = windows(copies[framed])
     return window
-
-
-def _is_oblong(shape: Pixels) -> Mask:
-    return np.maximum(shape, 1 / shape) >= OBLONG
 
 
 def mirrored_form(copies: Gray) -> Bits:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from html import escape
 
 import pyarrow as pa
@@ -29,12 +28,10 @@ from tasks.vocabulary import SPLITS
 def write_run(found: Findings, report: Report, workspace: Place, target: Place) -> None:
     """Write report.json, raw and sanitized splits as Parquet, tables of removed and refused rows, and a README."""
     disk.write_text(target / REPORT, json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n")
-    with ThreadPoolExecutor(1) as pool:  # drawing mostly waits for files and compression
-        drawing = pool.submit(write_figures, found, report, workspace, target / "figures")
-        _write_tables(found, report, workspace, target)
-        disk.write_text(target / "README.md", _readme(found, report, drawing.result()))
-    shards = [workspace / shard.images for shard in found.shards]
-    disk.write_text(target / PAGE, build_page(target, report, glyphs=shards))
+    _write_tables(found, report, workspace, target)
+    drawn = write_figures(found, report, workspace, target / "figures")
+    disk.write_text(target / "README.md", _readme(found, report, drawn))
+    disk.write_text(target / PAGE, build_page(target, report))
 
 
 def write_benchmarks(reports: Sequence[Report], workspace: Place, target: Place) -> None:

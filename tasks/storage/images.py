@@ -128,7 +128,10 @@ def write_images(images: ImageRows, target: Place, classes: Sequence[str] | None
         for start in range(0, len(images), ROW_GROUP):
             part = slice(start, start + ROW_GROUP)
             gray = images.gray[part]
-            pixels = tables.binary(as_rows(gray)) if classes is None else _to_pixels(gray)
+            pixels = tables.binary(as_rows(gray))
+            if classes is not None:
+                rows = pa.FixedSizeListArray.from_arrays(pa.array(normalize(gray).ravel()), gray.shape[2])
+                pixels = pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
             arrays = [images.ids[part], images.class_names[part], pa.array(images.labels[part]), pixels]
             writer.write_table(pa.table(arrays, schema=columns))
 
@@ -163,11 +166,6 @@ def of_table(table: pa.Table) -> ImageRows:
     """Return the images in a table with the columns of a shard or a split."""
     ids, class_names = (table[name].combine_chunks() for name in ("id", "class_name"))
     return ImageRows(ids, class_names, table["label"].to_numpy(), _to_gray(table["pixels"]))
-
-
-def _to_pixels(gray: Gray) -> pa.Array:
-    rows = pa.FixedSizeListArray.from_arrays(pa.array(normalize(gray).ravel()), gray.shape[2])
-    return pa.FixedSizeListArray.from_arrays(rows, gray.shape[1])
 
 
 def _to_gray(pixels: pa.ChunkedArray) -> Gray:

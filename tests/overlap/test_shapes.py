@@ -68,6 +68,6 @@ def test_the_middle_has_the_usual_shape_of_other_images_or_is_a_square() -> None
 
 def test_an_image_without_bars_is_trimmed_to_another_shape_only() -> None:
     shape, framed = np.array([1.6, 0.5, 1.2, 1.05, 1.0], np.float32), np.zeros(5, bool)
-    assert are_trimmed(framed, shape).tolist() == [True, True, True, False, False]
+    assert are_trimmed(shape, framed).tolist() == [True, True, True, False, False]
     scales = [(1 / 1.6, 1), (1, 0.5), (1 / 1.2, 1), (1 / 1.05, 1), (1, 1)]
     assert middles(np.zeros((5, 64, 64), np.uint8), framed, shape) == pytest.approx(np.pad(scales, ((0, 0), (0, 2))))
