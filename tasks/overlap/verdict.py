@@ -97,7 +97,7 @@ def _judge_kinds(
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
     every = np.append(left["beyond"], beyond) >= CROWDED
     rare = are_few(min(int(every.sum()), int((~every).sum())), len(every))
-    apart: tuple[Crowd, ...] = ("all",) if rare else ("alone", "crowd")  # a rare kind is not judged alone
+    apart: tuple[Crowd, ...] = ("all",) if rare else ("alone", "crowd")  # a rare kind is judged with the other
     for kind in apart:
         own = _is_of(kind, left["beyond"])
         rows = left["best"][own & ~sure]

@@ -112,7 +112,9 @@ def read_reference(workspace: Place, name: str) -> Reference:
     try:
         return TypeAdapter(Reference).validate_python(unsealed(at(place).read_text()))
     except ValueError as error:  # also of pydantic and of UTF-8
-        raise DataError(f"{place} is damaged or written by another version; restore it from a backup.") from error
+        raise DataError(
+            f"{place} is damaged or of another version; restore a backup, or add the images again."
+        ) from error
 
 
 def find_reference(workspace: Place, name: str) -> Reference:

@@ -97,7 +97,7 @@ class Report:
     @property
     def incomparable(self) -> tuple[row.WithinSplit, ...]:
         """The splits of the answer with images that cannot be compared."""
-        own = ("train",) if self.alone else self.evaluated
+        own = ("train", *self.evaluated)
         return tuple(of for of in self.within if of.split in own and of.blank)
 
     @property

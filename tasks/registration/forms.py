@@ -38,7 +38,7 @@ def other_forms(copies: Gray, framed: Mask, shape: Pixels) -> list[Bits]:
 
 
 def trimmed_form(copies: Gray, framed: Mask, shape: Pixels) -> Bits:
-    """Return the bits, uint8 (n, 98), of copies inside their `middles`, and none of those that are not trimmed."""
+    """Return the bits, uint8 (n, 98), of copies inside their `middles`; copies that are not trimmed have none."""
     bits = np.zeros((len(copies), -(-BITS // 8)), np.uint8)
     some = are_trimmed(shape, framed)
     if some.any():
