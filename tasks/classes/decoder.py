@@ -192,7 +192,7 @@ def _converted(image: Image.Image) -> Image.Image:
         return Image.fromarray(shown(np.asarray(image)))
     if image.mode in WITH_ALPHA or ("transparency" in image.info and image.mode in ("1", "L", "P", "RGB")):
         gray = image.mode in ("1", "L", "LA", "La")
-        layer = image.convert("RGBA")
+        layer = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")  # Pillow has no shorter way
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
         if flat.getcolors(1) and not layer.getchannel("A").getcolors(1):  # of one colour: a white icon is invisible
             flat = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)

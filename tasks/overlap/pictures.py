@@ -1,8 +1,8 @@
 """The strategy for photographs: bits propose candidates, and aligned gray copies decide.
 
 Bits show only the outline of some kinds, so in a small set other pairs are aligned, too, and count if near-identical.
-An image in a frame, or with cropped sides, has other bits than the same one without. So the bits inside bars, and of the
-middle with the shape of the other images, propose candidates, too.
+An image in a frame, or with cropped sides, has other bits than the same one without. So the bits inside bars, and of
+the middle with the shape of the other images, propose candidates, too.
 
 If most candidates of an image are in one component of duplicates, there may be more copies, and its look-alikes are not
 known yet. So further candidates outside that component are requested, as long as at least half of them join it. The

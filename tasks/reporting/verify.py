@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.addresses import printable
 from tasks.arrays import RowNumbers
 from tasks.errors import CleanSplitError, DataError
 from tasks.records import Report
@@ -26,7 +27,7 @@ def verify_run(run: Place) -> list[str]:
     if manifest is None:
         return wrong
     more = set(at(run).files_below()) - {RUN_MANIFEST, *manifest["files"]}
-    wrong += [f"{name} is not part of the run." for name in sorted(more)]
+    wrong += [f"{printable(name)} is not part of the run." for name in sorted(more)]
     try:
         return wrong + list(_disagreements(run, read_report(run)))
     except (OSError, ValueError, KeyError, TypeError, CleanSplitError) as error:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -92,8 +93,10 @@ class Store(Protocol):
 
     def read_bytes(self, limit: int | None = None) -> bytes:
         """Return the content of the file, at most `limit` bytes."""
-        with self.local().open("rb", buffering=0) as file:
-            is_small = limit is None or os.fstat(file.fileno()).st_size < limit
+        with open(self.local(), "rb", 0, opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG((found := os.fstat(file.fileno())).st_mode):
+                return b""  # a pipe may wait, and a device has no end
+            is_small = limit is None or found.st_size < limit
             # Python allocates as much memory as requested, which for a megabyte takes longer than reading.
             return file.readall()[:limit] if is_small else BufferedReader(file).read(limit)
 

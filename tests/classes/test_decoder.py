@@ -67,6 +67,14 @@ def test_every_mode_has_a_rule(form: str, mode: str, expected: str | None) -> No
         assert np.array_equal(np.asarray(decoded.image), np.asarray(scene(20, 20).convert("L")))
 
 
+def test_gray_with_premultiplied_alpha_is_laid_over_white() -> None:
+    straight = saved(Image.new("LA", (20, 20), (100, 255)), "TIFF")
+    tag = struct.pack("<HHI", 338, 3, 1)  # ExtraSamples: 2 is straight alpha, and 1 is premultiplied
+    premultiplied = straight.replace(tag + b"\2", tag + b"\1")
+    assert premultiplied != straight
+    assert np.array_equal(decode(premultiplied, reduced=False).pixels, np.full((20, 20), 100))
+
+
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "PPM"])
 def test_images_of_16_bits_are_identical_only_if_all_bits_are(form: str) -> None:
     def digest(values: np.ndarray, form: str = form) -> bytes:

@@ -39,11 +39,11 @@ def test_a_whole_run_is_whole(copy: Path) -> None:
 def test_every_kind_of_damage_is_named(copy: Path) -> None:
     (copy / "report.json").write_text((copy / "report.json").read_text() + " ")
     (copy / "removed.parquet").unlink()
-    (copy / "extra").write_text("x")
+    (copy / "extra\a").write_text("x")
     wrong = verify_run(Place.of(copy))
     assert any(line.startswith("report.json has") and "bytes instead of" in line for line in wrong)
     assert "removed.parquet is missing." in wrong
-    assert "extra is not part of the run." in wrong
+    assert r"extra\x07 is not part of the run." in wrong
     (copy / "run.json").write_text("{")
     assert verify_run(Place.of(copy)) == ["run.json is missing or was changed."]
 

@@ -1,5 +1,6 @@
 """Reading many files: each in full up to a limit, whatever their sizes."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_files_are_read_in_full_up_to_the_limit_and_what_fails_is_told(tmp_path:
     read = list(at(Place.of(str(tmp_path))).contents([*sizes, "missing", "."], 100))
     assert read[: len(sizes)] == [(tmp_path / name).read_bytes()[:100] for name in sizes]
     assert [type(error) for error in read[len(sizes) :]] == [FileNotFoundError, IsADirectoryError]
+
+
+def test_what_is_no_file_any_more_is_empty_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert list(at(Place.of(tmp_path)).contents(["pipe", "device"], 100)) == [b"", b""]
+    assert at(Place.of(tmp_path / "device")).read_bytes() == b""
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs the proc file system")
