@@ -3,6 +3,7 @@
 Every message is one sentence that names the problem and the remedy.
 """
 
+import os  # noqa: TID251  # the environment, no file
 from typing import Any
 
 
@@ -70,3 +71,11 @@ class StorageError(CleanSplitError):
     def __init__(self, sentence: str, heals: bool = False) -> None:
         super().__init__(sentence)
         self.heals = heals
+
+
+def number_set(variable: str, usual: float) -> float:
+    """Return the number in an environment variable, or the usual one without it; raises `UsageError` for other text."""
+    try:
+        return float(os.environ.get(variable) or usual)
+    except ValueError as error:
+        raise UsageError(f"{variable} must be a number, not {os.environ[variable]}; change or unset it.") from error

@@ -18,11 +18,11 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import Task, exponential_backoff
 
-from tasks.errors import CleanSplitError, StoppedError, UsageError
+from tasks.errors import CleanSplitError, StoppedError, UsageError, number_set
 
 # A task that exceeds the limit fails at its next step in Python; calls into libraries are not interrupted. Prefect
 # needs the limit at declaration, that is, at import.
-LIMIT_SECONDS = float(os.environ.get("CLEANSPLIT_TASK_SECONDS", 6 * 3600))
+LIMIT_SECONDS = number_set("CLEANSPLIT_TASK_SECONDS", 6 * 3600)
 STORE_BLOCK = "CLEANSPLIT_STORE_BLOCK"  # variable that names a Secret block with settings of object stores
 FAILED = "Finished in state Failed"  # of a flow, which Prefect logs as information
 # A thread cannot be interrupted; the state of a reused stage has the same message; a subflow has its own page.

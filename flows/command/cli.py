@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import get_args
 
 
@@ -16,10 +17,12 @@ def main() -> None:
     work_elsewhere()
     from flows.engine import temporary
     from flows.engine.importing import without_garbage
+    from tasks.errors import UsageError
     from tasks.vocabulary import ServedName
 
     if set(sys.argv[1:2]) & set(get_args(ServedName)) and not {"--help", "-h"} & set(sys.argv):
-        temporary.start()  # meanwhile this process imports and reads the command
+        with suppress(UsageError):  # of a setting, which the command reports
+            temporary.start()  # meanwhile this process imports and reads the command
     # The console shows progress and one summary; Prefect keeps its own logs for its UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_INTERNAL_LOGGING_LEVEL", "CRITICAL")  # such as events that wait for a dead server

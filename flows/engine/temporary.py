@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.engine.interrupt import end, is_of_a_run, stopping
-from tasks.errors import ServerError
+from tasks.errors import ServerError, number_set
 
 ADDRESS, PASSWORD = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
@@ -70,6 +70,7 @@ class Temporary:
         password = f"cleansplit:{secrets.token_urlsafe()}"
         who = {"Authorization": f"Basic {b64encode(password.encode()).decode()}"}
         role = os.environ | ROLE | {"PREFECT_SERVER_API_AUTH_STRING": password}
+        self._patience = number_set(PATIENCE, SECONDS_TO_START)
         self._log, self._stopped = tempfile.TemporaryFile(), False  # noqa: SIM115  # it lasts as long as the server
         with socket.create_server((HOST, 0)) as listening:
             self._port, number = listening.getsockname()[1], listening.fileno()
@@ -77,7 +78,6 @@ class Temporary:
             own: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": self._log, "pass_fds": [number]}
             # A new session shields it from the terminal's Ctrl-C.
             self.process = subprocess.Popen(command, env=role, start_new_session=True, **own)
-            self._patience = float(os.environ.get(PATIENCE, SECONDS_TO_START))
             self._first = HTTPConnection(HOST, self._port, timeout=max(self._patience, 0.001))
             # Asked for early: the server makes its routes before the first answer, and /api/health is not one of them.
             self._first.request("GET", "/api/admin/version", headers=who)

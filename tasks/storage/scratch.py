@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tasks.errors import DataError
+from tasks.errors import DataError, number_set
 from tasks.storage.place import Place
 from tasks.storage.started import absolute
 
@@ -84,7 +84,7 @@ def locked(name: str) -> Iterator[None]:
 
 def _make_room() -> None:
     """Remove the least recently used files until the rest is within the limit."""
-    limit, now = float(os.environ.get(LIMIT) or USUAL_LIMIT) * 1e9, time.time()
+    limit, now = number_set(LIMIT, USUAL_LIMIT) * 1e9, time.time()
     for left in folder().joinpath("building").iterdir():
         with contextlib.suppress(FileNotFoundError):
             if now - left.stat().st_mtime > ABANDONED_SECONDS:

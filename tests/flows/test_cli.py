@@ -234,6 +234,12 @@ def test_a_setting_of_prefect_that_is_wrong_is_named(name: str, kind: str, tmp_p
     assert f"the setting {name} is wrong: Input should be {kind}" in refused(done, UsageError.exit_code)
 
 
+@pytest.mark.parametrize("name", ["CLEANSPLIT_TASK_SECONDS", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"])
+def test_a_setting_that_is_no_number_is_named(name: str, tmp_path: Path) -> None:
+    done = command("audit", str(tmp_path), **{name: "6h"})
+    assert f"{name} must be a number, not 6h; change or unset it." in refused(done, UsageError.exit_code)
+
+
 @pytest.mark.parametrize("given", [None, "cleansplit:wrong"])
 def test_a_server_that_asks_for_a_password_says_where_it_is_given(
     given: str | None, server: dict[str, str], sources: dict[str, Any], tmp_path: Path
