@@ -65,7 +65,7 @@ def measure(
 ) -> dict[str, Any]:
     """Return effects, conclusions, confusions and mistakes as JSON values for `FOUND`."""
     classes, removed = measured.splits.classes, tables.read(workspace / measured.sanitized.removed)
-    first = tables.read(workspace / evaluations[0].predictions("test"))
+    first = tables.read(workspace / evaluations[0].predictions)
     kept = ~is_removed(first["id"].combine_chunks(), removed, ("exact", "near"))
     test = ScoredRows(first["label"].to_numpy(), *read_groups(workspace / compared.groups("test")), kept)
     found = list(answered(evaluations, compared.usable, workspace))
@@ -74,7 +74,7 @@ def measure(
     raw = (one for one in evaluations if one.training.arm == "with_twins")
     for _, same in groupby(raw, lambda one: one.training.model):
         one = max(same, key=lambda one: one.training.rows)
-        answers = tables.read(workspace / one.predictions("test"))
+        answers = tables.read(workspace / one.predictions)
         labels, predicted = (answers[name].to_numpy() for name in ("label", "predicted"))
         counts = np.bincount(labels * len(classes) + predicted, minlength=len(classes) ** 2).reshape(len(classes), -1)
         confusions.append(Confusion(one.training.model, one.training.rows, tuple(map(tuple, counts.tolist()))))
@@ -88,7 +88,7 @@ def answered(evaluations: Sequence[Evaluation], usable: int, workspace: Place) -
     for (model, rows), of_size in groupby(evaluations, lambda e: (e.training.model, e.training.rows)):
         arms = defaultdict[Arm, list[Floats]](list)
         for evaluation in of_size:
-            table = tables.read(workspace / evaluation.predictions("test"))
+            table = tables.read(workspace / evaluation.predictions)
             right = table["label"].to_numpy() == table["predicted"].to_numpy()
             arms[evaluation.training.arm].append(right.astype(np.float64))
         yield Answered(model, rows, {arm: np.stack(right) for arm, right in arms.items()}, min(1.0, rows / usable))

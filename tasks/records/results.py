@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from tasks.records.effects import Conclusion, Confusion, Effect, Mistake, Score
-from tasks.records.inputs import Archive, Fingerprints, Reading, Shard
+from tasks.records.inputs import Archive, Fingerprints, InFolder, Reading, Shard
 from tasks.records.overlaps import Decided, Overlap, SplitDuplicates
 from tasks.records.report import AnySpec
 from tasks.records.rows import WithinSplit
@@ -56,15 +56,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of one trained model, and the folder of its predictions."""
+    """The scores of one trained model, and the folder of its predictions for each scored split."""
 
     training: Training
     folder: str
     scores: tuple[Score, ...]
 
-    def predictions(self, split: SplitName) -> str:
-        """Return the table of the predictions for the rows of a split, in their order."""
-        return f"{self.folder}/{split}.parquet"
+    predictions = InFolder("test.parquet")  # one row per row of test, in their order
 
 
 @dataclass(frozen=True)
