@@ -175,11 +175,6 @@ def require_space(workspace: Place, needed: int, what: str) -> None:
         )
 
 
-def links_in(place: Place) -> list[str]:
-    """Return the names of the symbolic links in a folder, or an empty list if it is missing."""
-    return [path.name for path in path_of(place).glob("*") if path.is_symlink()]
-
-
 def strange_below(place: Place) -> str | None:
     """Return the name of anything below a folder that is neither a file nor a folder, such as a link or a pipe."""
     for path in sorted(path_of(place).rglob("*")):  # follows no links

@@ -115,8 +115,8 @@ def refuse_links(workspace: Place) -> None:
     with disk.storage_errors(workspace):
         parts = (DOWNLOADS, "stages", "references", "references/*", *BUILT_IN)
         kept = [place for part in parts for place in at(workspace).matching(part)]
-        links = [folder / name for folder in (workspace, *kept) for name in disk.links_in(folder)]
-        strange = [link for link in links if link != latest or not A_RUN.fullmatch(at(latest).pointed() or "")]
+        every = (place for folder in (workspace, *kept) for place in at(folder).matching("*"))
+        strange = [one for one in every if (to := at(one).pointed()) and not (one == latest and A_RUN.fullmatch(to))]
     if strange:
         raise StorageError(
             f"{strange[0]} is a symbolic link that cleansplit did not make; remove it, or choose another --workspace."
