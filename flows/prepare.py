@@ -51,8 +51,8 @@ def load_sources(spec: AnySpec) -> tuple[AnySpec, LoadedSources]:
 def index_sources(*specs: SourceSpec) -> Indexed:
     """Fetch the sources of one or several audits, which read them in the same way, and index their members."""
     spec, named = specs[0], list(dict.fromkeys(pair for each in specs for pair in each.sources.items()))
-    place = spec.place
-    columns, links = spec.columns_by_use, spec.follow_links and str(Place.of(spec.follow_links))
+    place, links = spec.place, spec.follow_links and str(Place.of(spec.follow_links))
+    columns = dict(entry.split("=", 1) for entry in spec.columns)  # use of a column -> its name
     sources = collect("fetch sources", [fetch.submit(role, name, columns, place, links) for role, name in named])
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     return dict(zip(named, indexed, strict=True))

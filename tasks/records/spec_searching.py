@@ -45,11 +45,6 @@ class SourceSpec(WorkSpec):
         given = {role: getattr(self, role, None) for role in get_args(Role)}
         return {role: name for role, name in given.items() if isinstance(name, str)}
 
-    @property
-    def columns_by_use(self) -> dict[str, str]:
-        """The name of each given column, by its use."""
-        return {what: name for what, _, name in (entry.partition("=") for entry in self.columns)}
-
     def check(self) -> None:
         """Refuse columns with an unknown use."""
         super().check()
