@@ -144,11 +144,6 @@ def _stepped(slopes: Pixels, second: Pixels, maps: Pixels) -> Pixels:
     return np.where(good[:, None, None], after, maps).astype(np.float32)
 
 
-@cache
-def _differences(side: int) -> Pixels:
-    return np.asarray(np.gradient(np.eye(side), 2 / side, axis=0), np.float32)
-
-
 def _slopes(pictures: Pixels) -> Pixels:
     """Return the derivatives of gray values by the numbers of the map, gain and offset, float32 (n, 8, pixels).
 
@@ -160,7 +155,7 @@ def _slopes(pictures: Pixels) -> Pixels:
     slopes: Pixels = np.empty((n, PARAMETERS, side, side), np.float32)
     slopes[:, TARGET] = (pictures - mean) / deviation
     slopes[:, 7] = 1
-    across = _differences(side)
+    across = np.asarray(np.gradient(np.eye(side), 2 / side, axis=0), np.float32)
     np.matmul(slopes[:, TARGET], across.T, out=slopes[:, 2])
     np.matmul(across, slopes[:, TARGET], out=slopes[:, 5])
     for at in (0, 3):
