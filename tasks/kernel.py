@@ -17,12 +17,9 @@ SMALL, SIDE = 16, 64  # of the images to align: pixels of the first, small copie
 NUMPY = "numpy"
 
 
-def _array(kind: Any) -> Any:
-    return np.ctypeslib.ndpointer(kind, flags="C_CONTIGUOUS")
-
-
-FLOATS, BYTES, DOUBLES, LONGS = map(_array, (np.float32, np.uint8, np.float64, np.int64))
-WORDS, HASHES, SHORTS, NUMBER = *map(_array, (np.uint64, np.uint32, np.int32)), ctypes.c_int64
+KINDS = np.float32, np.uint8, np.float64, np.int64, np.uint64, np.uint32, np.int32
+ARRAYS: list[Any] = [np.ctypeslib.ndpointer(kind, flags="C_CONTIGUOUS") for kind in KINDS]
+(FLOATS, BYTES, DOUBLES, LONGS, WORDS, HASHES, SHORTS), NUMBER = ARRAYS, ctypes.c_int64
 ARGUMENTS = {
     "quarter": (BYTES, NUMBER, FLOATS),
     "register_coarsely": (FLOATS, FLOATS, NUMBER, SHORTS, FLOATS, NUMBER, NUMBER, FLOATS),
