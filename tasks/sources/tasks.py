@@ -1,7 +1,5 @@
 """Prefect tasks of the sources stage: bring a source to this machine, then index it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -45,27 +43,19 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, li
 def index(source: Source, workspace: Place) -> list[Archive]:
     """Write an index of the members, for a root one per split, without extracting them."""
     try:
-        with enough_memory(source):
-            opened = open_source(source, workspace)
-            inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
-            stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
-    except DataError:
+        opened = open_source(source, workspace)
+        inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
+        stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
+    except (DataError, MemoryError) as error:
         if DOWNLOADS in source.location.split("/"):  # "fetch it again" must not find the same file
             disk.remove(downloads_in(workspace) / source.location.rpartition("/")[2])
+        if isinstance(error, MemoryError):
+            raise DataError(f"{source.name} takes more memory than there is; check where it comes from.") from error
         raise
     archives = [_record(source, opened, stage, part) for part in stage.result["parts"]]
     count = sum(sum(archive.members.values()) + sum(archive.outside.values()) for archive in archives)
     classes = len({name for archive in archives for name in archive.members})
     return finished(archives, stage.reused, f"{source.role} {source.name}: {count:,} members, classes: {classes:,}")
-
-
-@contextmanager
-def enough_memory(source: Source) -> Iterator[None]:
-    """Call a source bad data where reading it takes more memory than there is."""
-    try:
-        yield
-    except MemoryError as error:
-        raise DataError(f"{source.name} takes more memory than there is; check where it comes from.") from error
 
 
 def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
