@@ -28,7 +28,8 @@ def smoothed(pictures: Pixels, deviation: float, beyond: Beyond = "nearest") -> 
 
     Beyond the edge, the edge repeats ("nearest"), or the image as in a mirror ("reflect").
     """
-    weights = _weights(pictures.shape[1], deviation, beyond)
+    even = np.eye(pictures.shape[1])
+    weights = gaussian_filter1d(even, deviation, axis=0, mode=beyond, truncate=TRUNCATED).astype(np.float32)
     return np.matmul(np.matmul(weights, pictures), weights.T)  # each by itself: its result does not depend on others
 
 
@@ -84,8 +85,3 @@ def _filters() -> tuple[Pixels, int, NDArray[np.int32]]:
     width = max(map(len, halves))
     padded = np.stack([np.pad(one, (0, width - len(one))) for one in halves])
     return padded, width, np.array([len(one) - 1 for one in halves], np.int32)
-
-
-@cache
-def _weights(side: int, deviation: float, beyond: Beyond) -> Pixels:
-    return gaussian_filter1d(np.eye(side), deviation, axis=0, mode=beyond, truncate=TRUNCATED).astype(np.float32)
