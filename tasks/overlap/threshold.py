@@ -87,11 +87,6 @@ def lowest(matches: Floats, rows: Floats, pool: Floats, precision: float) -> int
     return None
 
 
-def are_few(rows: int, of: int) -> bool:
-    """Return whether rows are too few to be judged separately."""
-    return rows < max(FEW, FEW_SHARE * of)
-
-
 def is_common(alike: int, pairs: int) -> bool:
     """Return whether significantly more than 1 % of random pairs match (Clopper and Pearson, 95 %).
 

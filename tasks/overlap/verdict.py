@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tasks.arrays import Floats, Mask
 from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
-from tasks.overlap.threshold import CROWDED, FIRST, LAST, are_few, is_common, look_alikes, lowest, near_identity
+from tasks.overlap.threshold import CROWDED, FEW, FEW_SHARE, FIRST, LAST, is_common, look_alikes, lowest, near_identity
 from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why
 from tasks.registration.views import LOWEST, View
 
@@ -96,7 +96,7 @@ def _judge_kinds(
     differ = not is_common(int((random >= CROWDED).sum()), len(random))  # so a crowd may be versions of one picture
     kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
     every = np.append(left["beyond"], beyond) >= CROWDED
-    rare = are_few(min(int(every.sum()), int((~every).sum())), len(every))
+    rare = min(every.sum(), (~every).sum()) < max(FEW, FEW_SHARE * len(every))
     apart: tuple[Crowd, ...] = ("all",) if rare else ("alone", "crowd")  # a rare kind is judged with the other
     for kind in apart:
         own = _is_of(kind, left["beyond"])
