@@ -16,13 +16,11 @@ import pytest
 from tasks.errors import DataError, UsageError
 from tasks.records import Source
 from tasks.sources import archive
-from tasks.sources import tasks as of_sources
 from tasks.sources.archive import Entry, content_digest
 from tasks.sources.opening import open_source
 from tasks.storage.place import Place
 from tasks.storage.stages import digest_of
 from tests.build import write_folder, write_tar
-from tests.plain import record_of
 
 MEMBERS = {f"root/A/{number}.png": bytes([number]) * (number * 371) for number in range(60)}
 
@@ -53,17 +51,6 @@ def test_what_is_unpacked_is_listed_once_and_as_it_is_when_it_lies_there(
     assert listed == ["a.tar.gz"]
     assert (location, found) == members(path, tmp_path / "w")
     assert listed == ["a.tar.gz", "a.tar.gz"]
-
-
-def test_a_source_that_takes_more_memory_than_there_is_is_refused_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lacking(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(of_sources, "open_source", lacking)
-    with pytest.raises(DataError, match=r"^a\.tar takes more memory than there is; check where it comes from\.$"):
-        record_of(of_sources.index.fn(source(tmp_path / "a.tar"), Place.of(tmp_path / "w")))
 
 
 def test_several_archives_lie_one_behind_the_other(tmp_path: Path) -> None:
