@@ -3,7 +3,7 @@
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,7 @@ from PIL import Image
 from tasks.arrays import Gray, Pixels
 from tasks.kernel import SIDE
 from tasks.records import Report
-from tasks.registration.align import register
-from tasks.registration.warp import warped
+from tasks.registration.maps import best_maps
 from tasks.storage import Place, at, tables
 from tasks.storage.image_files import gray_of
 from tasks.storage.images import as_file
@@ -24,17 +23,7 @@ SUBJECTS = 24  # pairs of one subject
 PAIRS = {"glyphs": 600, "photographs": 150}  # of a page: about 2 MB
 THUMBNAILS = "thumbnails.parquet"  # of a run of photographs
 ENDS = (("id", "twin_id"), ("split", "twin_split"), ("class_name", "twin_class_name"))  # columns of the two images
-AT_A_TIME = 16  # pairs: numpy takes as long for one
-SHOWN_SIDE = 96  # pixels of the square for aligned images
-NOTHING_THERE = 235  # gray outside the aligned image
 Row = dict[str, Any]  # of a table
-
-
-class _Embedded(NamedTuple):
-    """An image as the page shows it, and its pixels, uint8 (height, width) or (height, width, 3)."""
-
-    uri: str
-    pixels: Gray
 
 
 def build_gallery(run: Place, report: Report) -> tuple[list[Row], bool]:
@@ -42,19 +31,25 @@ def build_gallery(run: Place, report: Report) -> tuple[list[Row], bool]:
 
     Pictures of label conflicts come first, then the least similar duplicates, undecided and identical images. Each has
     ``id``, ``split``, ``class_name``, ``uri``, ``goes``, ``subject`` and ``others``. An image of ``others`` also has
-    the ``kind`` and ``similarity`` of its pair, and of photographs ``over``, the URI of the picture aligned with it.
+    the ``kind`` and ``similarity`` of its pair, and of photographs ``over``, the transform of the picture over it.
     """
     pairs, every = _pairs_of(run, report)
+    over = dict[str, str]()
     if report.kind == "photographs":
-        images = _thumbnails_of(run)
+        shown = {row["id"]: row["thumbnail"] for row in tables.read(run / THUMBNAILS).to_pylist()}
+        uris, over = {name: uri_of(data, "jpeg") for name, data in shown.items()}, _transforms(pairs, shown)
     else:
         gray = gray_of(at(run).matching("raw/*.parquet"), _ids(pairs))
-        images = {name: _Embedded(encoded(pixels, "png", optimize=True), pixels) for name, pixels in gray.items()}
+        uris = {name: encoded(pixels, "png", optimize=True) for name, pixels in gray.items()}
     pictures: dict[tuple[str, bool], Row] = {}
-    for row in _with_images(pairs, images, report):
+    for row in pairs:
         name, subject = row["picture"]["id"], row["kind"] == "subject"
-        picture = row["picture"] | {"uri": images[name].uri, "subject": subject, "others": []}
-        pictures.setdefault((name, subject), picture)["others"].append(row)
+        picture = row["picture"] | {"uri": uris[name], "subject": subject, "others": []}
+        measured = "cosine" if subject else report.view.column
+        other = row | {"uri": uris[row["id"]], "over": over.get(row["place"]), "similarity": row[measured]}
+        other |= {"place": f"{row['place']}.{measured}"}
+        other |= {"predicted": report.verdict.predicted_at(row[measured]) if other["over"] else None}
+        pictures.setdefault((name, subject), picture)["others"].append(other)
     return list(pictures.values()), every
 
 
@@ -128,54 +123,32 @@ def _oriented(row: Row, gone: dict[str, Row]) -> Row:
     return row | {"goes": row["id"] in gone, "picture": picture | {"goes": picture["id"] in gone}}
 
 
-def _with_images(pairs: list[Row], images: dict[str, _Embedded], report: Report) -> list[Row]:
-    column, on_pixels = report.view.column, report.view.on_pixels
-    moving = [row for row in pairs if on_pixels and row.get("reason", "exact") != "exact"]
-    moved = laid_over(*([images[row[end]].pixels for row in moving] for end in ENDS[0]))
-    over = {row["place"]: encoded(pixels, "jpeg", quality=85) for row, pixels in zip(moving, moved, strict=True)}
-    return [
-        row
-        | {"uri": images[row["id"]].uri, "over": over.get(row["place"]), "similarity": row[measured]}
-        | {"place": f"{row['place']}.{measured}"}
-        | {"predicted": report.verdict.predicted_at(row[column]) if row["place"] in over else None}
-        for row in pairs
-        for measured in ["cosine" if row["kind"] == "subject" else column]
-    ]
+def _transforms(pairs: list[Row], thumbnails: dict[str, bytes]) -> dict[str, str]:
+    """Return by place of each pair of different photographs the transform that lays its picture over the other one."""
+    moving = [row for row in pairs if row.get("reason", "exact") != "exact"]
+    ends = [row["id"] for row in moving], [row["picture"]["id"] for row in moving]
+    found = [[_copy_of(thumbnails[name]) for name in names] for names in ends]
+    copies = [np.array([copy for copy, _ in some], np.uint8).reshape(-1, SIDE, SIDE) for some in found]
+    transforms = transforms_over(copies, [np.array([aspect for _, aspect in some]) for some in found])
+    return dict(zip((row["place"] for row in moving), transforms, strict=True))
 
 
-def _thumbnails_of(run: Place) -> dict[str, _Embedded]:
-    images = {}
-    for row in tables.read(run / THUMBNAILS).to_pylist():
-        with Image.open(io.BytesIO(row["thumbnail"]), formats=["JPEG"]) as image:
-            images[row["id"]] = _Embedded(uri_of(row["thumbnail"], "jpeg"), np.asarray(image.convert("RGB")))
-    return images
+def _copy_of(thumbnail: bytes) -> tuple[Gray, float]:
+    """Return a gray copy, uint8 (64, 64), and width over height."""
+    with Image.open(io.BytesIO(thumbnail), formats=["JPEG"]) as image:
+        gray = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        return np.asarray(gray), image.width / image.height
 
 
-def laid_over(rows: Sequence[Gray], duplicates: Sequence[Gray]) -> list[Gray]:
-    """Return each duplicate aligned with the row at its place, in the row's shape; uint8 (height, width, 3)."""
-    found: list[Gray] = []
-    for start in range(0, len(rows), AT_A_TIME):
-        some, others = rows[start : start + AT_A_TIME], duplicates[start : start + AT_A_TIME]
-        maps = register(_copies(some), _copies(others))
-        squares = np.stack([_resized(other, SHOWN_SIDE, SHOWN_SIDE) for other in others])
-        channels = squares.transpose(0, 3, 1, 2).reshape(-1, SHOWN_SIDE, SHOWN_SIDE).astype(np.float32)
-        values, inside = warped(channels, np.repeat(maps, squares.shape[3], axis=0))
-        values[~inside] = NOTHING_THERE
-        moved = np.rint(values).astype(np.uint8).reshape(len(some), -1, SHOWN_SIDE, SHOWN_SIDE).transpose(0, 2, 3, 1)
-        pairs = zip(some, np.ascontiguousarray(moved), strict=True)
-        found += [_resized(picture, row.shape[1], row.shape[0]) for row, picture in pairs]
+def transforms_over(copies: Sequence[Gray], aspects: Sequence[Pixels]) -> list[str]:
+    """Return the CSS transform that lays the second image of each pair over the first, if both have the first's shape.
+
+    Gray copies of the first images and of the second are uint8 (n, 64, 64), and their widths over heights float (n,).
+    """
+    found = []
+    for ((a, b, e), (c, d, f)), ratio in zip(best_maps(copies, aspects).tolist(), aspects[0].tolist(), strict=True):
+        unit = a * d - b * c
+        moved = f"translate({50 * (b * f - d * e) / unit:.2f}%, {50 * (c * e - a * f) / unit:.2f}%)"
+        turned = (d / unit, -c / unit / ratio, -b / unit * ratio, a / unit)
+        found.append(f"{moved} matrix({', '.join(f'{value:.4f}' for value in turned)}, 0, 0)")
     return found
-
-
-def map_over(row: Gray, duplicate: Gray) -> list[float]:
-    """Return the six numbers of the map that aligns a duplicate with a row, from gray copies, uint8 (1, 64, 64)."""
-    return register(row.astype(np.float32), duplicate.astype(np.float32))[0].ravel().tolist()
-
-
-def _copies(pictures: Sequence[Gray]) -> Pixels:
-    grays = [Image.fromarray(one).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR) for one in pictures]
-    return np.stack([np.asarray(gray) for gray in grays]).astype(np.float32)
-
-
-def _resized(picture: Gray, width: int, height: int) -> Gray:
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))

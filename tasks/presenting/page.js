@@ -97,8 +97,10 @@ function enlarge(place) {
     large.querySelectorAll(".view")[number].replaceChildren(copy);
   });
   const [under, over] = [other, picture].map((figure) => figure.querySelector("img").cloneNode());
-  if (other.dataset.over) over.src = other.dataset.over;
-  large.querySelector(".overlay").replaceChildren(under, over);
+  over.style.transform = other.dataset.over ?? "none";
+  const overlay = large.querySelector(".overlay"), shown = other.querySelector("img");
+  overlay.style.setProperty("--ratio", shown.naturalWidth / shown.naturalHeight || 1);
+  overlay.replaceChildren(under, over);
   mix();
   document.getElementById("previous").disabled = at === 0;
   document.getElementById("next").disabled = at === pairs.length - 1;

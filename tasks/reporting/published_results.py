@@ -33,10 +33,7 @@ UNREADABLE = {  # CharlesHolbrow@045f071, Itsukara@d75a5d6
         "B/TmlraXNFRi1TZW1pQm9sZEl0YWxpYy5vdGY=.png",
         "D/VHJhbnNpdCBCb2xkLnR0Zg==.png",
     ),
-    "small": (
-        "A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png",
-        "F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png",
-    ),
+    "small": ("A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png", "F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png"),
 }
 MOMENTS = {  # mean and standard deviation as printed, A to J: Itsukara@d75a5d6; all: CharlesHolbrow@045f071
     "large": (

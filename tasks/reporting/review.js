@@ -170,7 +170,7 @@ function gather(pair) {
 
 const address = (number, side) => `image/${number}/${side}`;
 
-// Lay the second picture over the first, under the map that the comparison found; see tasks/registration/warp.py.
+// Lay the second picture over the first, in its shape and under the transform that aligns both.
 async function lay(number) {
   const turn = ++asked;
   const under = by("under"), over = by("over");
@@ -180,7 +180,7 @@ async function lay(number) {
     over.src = address(number, 1);
   }
   const [answer] = await Promise.all([fetch(`laid/${number}`), under.decode().catch(() => 0), over.decode().catch(() => 0)]);
-  const map = answer.ok ? await answer.json() : null;
+  const transform = answer.ok ? await answer.json() : null;
   if (turn !== asked) return;
   const box = by("overlay"), scale = Math.min(box.clientWidth / under.naturalWidth, box.clientHeight / under.naturalHeight) || 1;
   const width = under.naturalWidth * scale, height = under.naturalHeight * scale;
@@ -188,17 +188,10 @@ async function lay(number) {
     Object.assign(image.style, { width: `${width}px`, height: `${height}px`, left: `${(box.clientWidth - width) / 2}px`, top: `${(box.clientHeight - height) / 2}px` });
   }
   by("pair").classList.toggle("small", under.naturalWidth < 64);
-  over.style.transform = map ? inverted(map, width, height) : "none";
+  over.style.transform = transform ?? "none";
   over.style.opacity = by("mix").value / 100;
   box.style.visibility = "visible";
   laid = number;
-}
-
-function inverted([a, b, e, c, d, f], width, height) {
-  const unit = a * d - b * c;
-  const [ia, ib, ic, id] = [d / unit, -b / unit, -c / unit, a / unit];
-  const [x, y] = [-(ia * e + ib * f), -(ic * e + id * f)];
-  return `matrix(${ia}, ${(ic * height) / width}, ${(ib * width) / height}, ${id}, ${(x * width) / 2}, ${(y * height) / 2})`;
 }
 
 async function send(number, answer) {

@@ -1,4 +1,4 @@
-"""The images of a run in formats for a browser, and the map that aligns a pair."""
+"""The images of a run in formats for a browser, and the transform that aligns a pair."""
 
 import threading
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from tasks.arrays import RowNumbers
+from tasks.arrays import Pixels, RowNumbers
 from tasks.errors import CleanSplitError
 from tasks.exporting.originals import Originals
 from tasks.formats import format_of
-from tasks.presenting.gallery import map_over
+from tasks.presenting.gallery import transforms_over
 from tasks.records import Findings
 from tasks.storage import Place, at, tables
 from tasks.storage.copies import read_copies
@@ -36,7 +36,7 @@ class Glyphs:
         """Return an image as a PNG."""
         return as_file(Image.fromarray(self.gray[name])), "image/png"
 
-    def laid(self, _one: str, _two: str) -> list[float] | None:
+    def laid(self, _one: str, _two: str) -> str | None:
         """Return None: glyphs are not aligned."""
         return None
 
@@ -51,11 +51,12 @@ class Photographs:
             self.originals.index = self.originals.index.filter(pc.is_in(self.originals.index["id"], value_set=wanted))
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
         self.one_at_a_time = threading.Lock()  # a browser asks for both images of a pair at once
-        self.copies: dict[str, tuple[Place, RowNumbers]] = {}
+        self.copies: dict[str, tuple[Place, RowNumbers, Pixels]] = {}
         for each in (each for each in found.fingerprints if each.copies):
-            table = tables.read(workspace / each.table, ["id", "copy"], filters=pc.field("id").isin(wanted))
+            table = tables.read(workspace / each.table, ["id", "copy", "aspect"], filters=pc.field("id").isin(wanted))
             for row in table.to_pylist():
-                self.copies[row["id"]] = workspace / str(each.copies), np.array([row["copy"]])
+                place, aspect = np.array([row["copy"]]), np.array([row["aspect"]], np.float32)
+                self.copies[row["id"]] = workspace / str(each.copies), place, aspect
 
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""
@@ -67,6 +68,7 @@ class Photographs:
         media_type = TYPES.get(format_of(data) or "")
         return (data, media_type) if media_type else (self.thumbnails[name], "image/jpeg")
 
-    def laid(self, one: str, two: str) -> list[float] | None:
-        """Return the map that aligns the second image with the first; see `tasks.registration.warp`."""
-        return map_over(*(read_copies(*self.copies[name]) for name in (one, two)))
+    def laid(self, one: str, two: str) -> str:
+        """Return the CSS transform that lays the second image over the first."""
+        files, places, aspects = zip(*(self.copies[name] for name in (one, two)), strict=True)
+        return transforms_over([*map(read_copies, files, places)], aspects)[0]
