@@ -112,7 +112,8 @@ def apply(
         return
     (applying.move if move else applying.link)(steps, originals, out)
     print(f"{done} {counted(len(steps), 'file')}{before}", file=sys.stderr)
-    print(target)
+    if at(out).exists():
+        print(target)
 
 
 def _list_files(files: Sequence[tuple[Place | str, str]], target: PurePath, listed: Place) -> str:

@@ -4,6 +4,7 @@ import csv
 import json
 import posixpath
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
 
+UTF_16 = BOM_UTF16_BE, BOM_UTF16_LE  # starts of a text, as some programs on Windows write it
 MAX_LIST, MAX_NAME = 1 << 30, 1024  # of a file about many images, and of the name of one
 FORM = re.compile(rb'"(?:images|annotations)"\s*:\s*\[\s*\{[^{}]*"(?:file_name|image_id)"')
 IMAGE = {"images": "id", "annotations": "image_id"}  # the key of an image's id in the entries of two lists
@@ -136,11 +138,12 @@ def _entries(text: str) -> Iterator[tuple[str, Any, slice]]:
 
 @contextmanager
 def readable(place: Place, most: int, what: str = "file of annotations") -> Iterator[bytes]:
-    """Yield a file about images; raises `DataError` if it is damaged or has more than `most` bytes."""
+    """Yield a file about images, in UTF-8; raises `DataError` if it is damaged or has more than `most` bytes."""
     try:
         if at(place).size() > most:
             raise ValueError(f"more than {most >> 10:,} KiB")
-        yield at(place).read_bytes()
+        data = at(place).read_bytes()
+        yield data.decode("utf-16").encode() if data[:2] in UTF_16 else data
     except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError, csv.Error) as error:
         why = " ".join(f"{'no ' if isinstance(error, KeyError) else ''}{error}".split())
         raise DataError(f"{place} is not a readable {what} ({why}); correct or remove it.") from error

@@ -170,10 +170,9 @@ def _class_first(held: Held) -> Layout:
 def _one_set(held: Held) -> Layout:
     if not held.images:
         return None
-    above, split = posixpath.split(posixpath.commonpath(held.images))
-    others = "no splits"
-    if split.lower() in SPLIT_FOLDERS:
-        beside = Place(held.source.location) / above
+    parts, others = posixpath.commonpath(held.images).split("/"), "no splits"
+    for number in (number for number, part in enumerate(parts) if part.lower() in SPLIT_FOLDERS):
+        split, beside = parts[number], Place(held.source.location) / "/".join(parts[:number])
         empty = [name for name in SPLIT_FOLDERS if name != split.lower() and at(beside / name).is_folder()]
         others = f"no split but {split}" + (f", with no images in {some(empty)}" if empty else "")
     return f"holds {held.described()}, and {others}", f"{DEDUPE} {quote(held.source.name)}"

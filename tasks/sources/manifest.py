@@ -115,7 +115,7 @@ def rows_in(name: str, text: str) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
-    """Yield rows without lists and structs: a few bytes of Parquet can encode any number of values."""
+    """Yield rows with None for lists and structs: a few bytes of Parquet can encode any number of values."""
     with open_parquet(place) as file:
         schema = file.schema_arrow
         used = {name for what in USES if (name := find(what, schema.names, columns, str(place)))}
@@ -123,4 +123,4 @@ def rows_of_table(place: Place, columns: Columns) -> Iterator[dict[str, Any]]:
         refuse_lists([schema.field(name) for name in used], place)
         for batch in file.iter_batches(ROWS, columns=[name for name in schema.names if name in shown]):
             refuse_long([batch.column(name) for name in used], place)
-            yield from batch.to_pylist()
+            yield from (dict.fromkeys(schema.names) | row for row in batch.to_pylist())

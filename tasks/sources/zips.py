@@ -49,6 +49,8 @@ def read_entries(place: Place) -> Iterator[Entry]:
         refuse_bomb(place, sum(member.file_size for member in members), at(place).size())
         if len(members) > MAX_MEMBERS:
             raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
+        if members and min(member.header_offset for member in members) > 0:  # another directory lists what is before
+            raise DataError(f"{place} is several zip archives in one file; give each as a file of its own.")
         for member in members:
             if member.create_system == WINDOWS:  # some programs there write the separator of their system
                 member.filename = member.filename.replace("\\", "/")

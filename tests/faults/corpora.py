@@ -58,6 +58,8 @@ def judge(name: str) -> str:
 def main() -> None:
     if "--child" in sys.argv:
         answer(judge, sys.argv[sys.argv.index("--child") + 1 :])
+    elif not CORPORA.is_dir():
+        print(f"skipped: {CORPORA} is not here")
     else:
         report("tests.faults.corpora", names(), ("accepted", "quarantined", "refused", "read"))
 

@@ -79,6 +79,11 @@ def empty_test(folder: Path) -> tuple[str, ...]:
     return only_train(folder)
 
 
+def empty_train(folder: Path) -> tuple[str, ...]:
+    (folder / "my data" / "train").mkdir(parents=True)
+    return audit(folder, images("test/a", each=12))
+
+
 def one_set(folder: Path) -> tuple[str, ...]:
     return audit(folder, images("a", "b"))
 
@@ -117,6 +122,7 @@ SITUATIONS: dict[str, tuple[Build, str, tuple[int, int] | int]] = {
     "an archive of splits": (zipped, "train_images (6); unpack it into 'my data-unpacked'; run", (6, 6)),
     "only train": (only_train, "my data holds 12 images in train/a (6), train/b (6), and no split but train", 12),
     "an empty split": (empty_test, "train/b (6), and no split but train, with no images in test; run `", 12),
+    "an empty train": (empty_train, "12 images in test/a (12), and no split but test, with no images in train", 12),
     "one set": (one_set, "my data holds 12 images in a (6), b (6), and no splits", 12),
     "links": (links, "my data has 2 links that lead out of it", (6, 6)),
     "Parquet with paths": (parquet, "my data holds a table of each split, train.parquet, test.parquet", (6, 6)),
@@ -192,6 +198,10 @@ def test_a_table_without_paths_names_its_columns_and_the_one_with_files(prefect_
     columns = [*re.findall("`([^`]+)`", sentence)[0].split(), "split=phase", "label=finding"]
     found = read_as_typed([command, source, *columns], tmp_path / "w")
     assert {role: images.total() for role, images in found.items()} == {"train": 6, "test": 6}
+    nested = pa.table({"images": [[{"bytes": b"x"}]], "label": ["a"]})
+    pq.write_table(nested, tmp_path / "nested.parquet")
+    sentence = refused(here(command, str(tmp_path / "nested.parquet"), *given[2:]), 3)
+    assert "its columns are images, label; none of them has the path of a file" in sentence
     Path(source).write_text("id,label\nscan1,a\n")
     sentence = refused(here(*given), 3)
     assert "its columns are id, label; none of them has the path of a file; if one has ids of images, run " in sentence

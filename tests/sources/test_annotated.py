@@ -221,7 +221,7 @@ DAMAGE: dict[str, tuple[str, str, bytes, str]] = {  # layout, file, content, and
     "an object of Python": ("yolo", "data.yaml", b"names: !!python/object/apply:os.abort []", "constructor"),
     "large labels": ("yolo", "labels/train/t00.txt", b"0\n" * (3 << 20), "more than 4,096 KiB"),
     "a bomb": ("voc", "Annotations/t00.xml", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "a document type"),
-    "a bomb in UTF-16": ("voc", "Annotations/t00.xml", '<!DOCTYPE a><a/>'.encode("utf-16"), "codec can't decode"),
+    "a bomb in UTF-16": ("voc", "Annotations/t00.xml", '<!DOCTYPE a><a/>'.encode("utf-16"), "a document type"),
     "a cut file": ("voc", "Annotations/t00.xml", b"<annotation><object>", "no element found"),
     "a deep list of images": ("coco", "annotations/instances_train2017.json", DEEP, "recursion"),
     "cut annotations": ("coco", "annotations/instances_train2017.json", ANNOTATIONS, "Expecting value"),
@@ -252,10 +252,20 @@ def test_a_larger_json_file_than_is_read_is_named(tmp_path: Path) -> None:
 def test_json_and_text_of_other_forms_leave_images_in_class_folders(tmp_path: Path) -> None:
     files = {f"{split}/labels/{n}.jpg": picture(n) for split in ("train", "test") for n in range(2)}
     texts = {"train/about.json": b'{"images": 5', "train/labels/1.txt": b"a caption", "config.yaml": b"a: *b"}
-    texts |= {"notes.json": '{"images": [{"file_name": "0.jpg"}]}'.encode("utf-16"), "train/of_others.json": OTHERS}
+    texts |= {"notes.json": "a note".encode("utf-16"), "train/of_others.json": OTHERS}
     texts["train/index.json"] = OTHERS.replace(b"of_another_set", b"1")  # of images, but without labels
     found = members(write_folder(tmp_path / "set", files | texts))
     assert found.keys() == files.keys() | texts.keys()
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_annotations_in_utf_16_are_read_as_in_utf_8(tmp_path: Path, order: str) -> None:
+    for layout in LAYOUTS:
+        one, other = (written(tmp_path / name, layout) for name in (f"{layout}-8", f"{layout}-16"))
+        for path in other.rglob("*"):
+            if path.suffix in (".json", ".xml", ".txt", ".yaml"):
+                path.write_bytes(f"\ufeff{path.read_text()}".encode(order))
+        assert members(other).keys() == members(one).keys(), layout
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

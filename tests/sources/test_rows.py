@@ -274,6 +274,13 @@ def test_a_column_without_a_name_is_not_the_column_of_a_missing_use(tmp_path: Pa
     assert set(rows.groups or [None]) == {None}
 
 
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_a_manifest_in_utf_16_is_read(tmp_path: Path, order: str) -> None:
+    """Excel calls this Unicode text, separated by tabs."""
+    (tmp_path / "a.csv").write_bytes("\ufeffpath\tlabel\r\none.png\tKätzchen\r\n".encode(order))
+    assert opened(tmp_path / "a.csv").names == ["Kätzchen/one.png"]
+
+
 def test_a_manifest_follows_no_link_out_of_its_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(b"secret")
     folder = tmp_path / "in"

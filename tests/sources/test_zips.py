@@ -80,6 +80,13 @@ def test_a_damaged_directory_is_refused(tmp_path: Path, damage: str) -> None:
         kinds(tmp_path / "bad.zip")
 
 
+def test_two_archives_in_one_file_are_refused_as_the_first_would_be_lost(tmp_path: Path) -> None:
+    both = [write(tmp_path / f"{name}.zip", {f"r/A/{name}.png": b"1"}).read_bytes() for name in "ab"]
+    (tmp_path / "both.zip").write_bytes(b"".join(both))
+    with pytest.raises(DataError, match=r"both\.zip is several zip archives in one file; give each"):
+        kinds(tmp_path / "both.zip")
+
+
 def test_two_members_of_one_name_are_both_listed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("r/A/1.png", b"1")
