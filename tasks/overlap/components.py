@@ -18,6 +18,7 @@ GAP = 1.0  # units of z between the copies of an image and its other candidates
 MATCH = np.dtype(
     [
         ("best", "f8"),  # similarity of the best match that is not identical, 0 without one
+        ("faint", "f8"),  # the same of matches with little texture, which prove nothing
         ("beyond", "f8"),  # agreement of look-alikes, see `look_alikes_of`
         ("chained", "?"),  # near-identity proves nothing
         ("identical", "?"),  # the other split has the same image
@@ -93,7 +94,8 @@ def matches_of(join: Join, pairs: Pairs, chained: Bits) -> Matches:
     here, seen = join.searched, pairs.seen_from(join.searched, join.within)
     images, others = join.both[here], join.both[1 - here]
     found = np.zeros(len(images), MATCH)
-    np.maximum.at(found["best"], seen.first, seen.similarity)
+    for name, sign in (("best", 1), ("faint", -1)):
+        np.maximum.at(found[name], seen.first, sign * seen.similarity)
     if join.view.on_pixels:
         components = components_of(pairs.where(pairs.similarity >= NEAR_IDENTICAL), *join.both, join.within)
         found["beyond"] = look_alikes_of(seen, (components[here], components[1 - here]))

@@ -16,7 +16,7 @@ from tasks.arrays import Floats, Mask
 from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
 from tasks.overlap.threshold import CROWDED, FEW, FEW_SHARE, FIRST, LAST, is_common, look_alikes, lowest, near_identity
-from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why
+from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why, WhyNot
 from tasks.registration.views import LOWEST, View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
@@ -44,11 +44,10 @@ def judge(
         kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
     own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
     threshold, why = _threshold(own, certain, pairs, view)
-    open_ended = any(kind.undecided is not None for kind in kinds)
     verdict = Verdict(
         threshold=asked or threshold,
         reason="asked" if asked else why,
-        why_not=why if why == "chance" else "alike" if open_ended else None,
+        why_not=None,
         near_identical=certain,
         kinds=kinds,
         least=LOWEST if view.on_pixels else None,
@@ -66,8 +65,11 @@ def judge(
         ),
     )
     line, unsure = lines_of(matches, verdict, view)
-    undecided = (matches["best"] < line) & (matches["best"] >= unsure) & ~matches["identical"]
-    why_not = verdict.why_not if undecided.any() or verdict.why_not == "chance" else None
+    similar, either = np.minimum(line, unsure), np.maximum(matches["best"], matches["faint"])
+    best = either if asked else matches["best"]
+    undecided = (best < line) & (either >= similar) & ~matches["identical"]
+    alike, faint = ((undecided & ((best >= similar) == of)).any() for of in (True, False))
+    why_not: WhyNot | None = "chance" if why == "chance" else "alike" if alike else "faint" if faint else None
     return replace(verdict, unconfirmed=int(matches["rows"][undecided].sum()), why_not=why_not)
 
 

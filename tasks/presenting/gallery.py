@@ -47,8 +47,8 @@ def build_gallery(run: Place, report: Report) -> tuple[list[Row], bool]:
         picture = row["picture"] | {"uri": uris[name], "subject": subject, "others": []}
         measured = "cosine" if subject else report.view.column
         other = row | {"uri": uris[row["id"]], "over": over.get(row["place"]), "similarity": row[measured]}
-        other |= {"place": f"{row['place']}.{measured}"}
-        other |= {"predicted": report.verdict.predicted_at(row[measured]) if other["over"] else None}
+        predicted = report.verdict.predicted_at(row[measured], row["kind"] == "undecided") if other["over"] else None
+        other |= {"place": f"{row['place']}.{measured}", "predicted": predicted}
         pictures.setdefault((name, subject), picture)["others"].append(other)
     return list(pictures.values()), every
 

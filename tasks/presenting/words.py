@@ -47,7 +47,7 @@ TITLES = {
     "normalized": "The same images of {}, normalized",
     "rows": "The first 200 rows of {}, with their classes",
     "balance": "Rows of each class, before and after sanitizing",
-    "thresholds": "Rows with a duplicate, by similarity",
+    "thresholds": "Rows with a duplicate at another --threshold",
     "precision": "Predicted precision of matches, by similarity",
     "learning-curves": "Accuracy by training size",
     "effects": "Effect of the duplicates on accuracy; the 95 % intervals are not corrected for multiple comparisons",

@@ -10,10 +10,11 @@ from tasks.vocabulary import Method
 SomeSimilarity = Annotated[float | None, shown("similarity", 0, 1)]
 Why = Literal["asked", "view", "own", "near_identical", "alike", "chance"]
 Crowd = Literal["all", "alone", "crowd"]
-WhyNot = Literal["alike", "chance"]
+WhyNot = Literal["alike", "chance", "faint"]
 WARNINGS: dict[WhyNot, str] = {
     "alike": "Near-duplicates cannot be distinguished from look-alikes in some of these images",
     "chance": "Even random pairs of these images match",
+    "faint": "Some of these images have little texture",
 }
 
 
@@ -119,10 +120,11 @@ class Verdict:
     bands: tuple[Band, ...]
     curve: tuple[Predicted, ...]
 
-    def predicted_at(self, similarity: float) -> Predicted | None:
+    def predicted_at(self, similarity: float, undecided: bool) -> Predicted | None:
         """Return the prediction for matches of at least this similarity; None if kinds of images are judged apart."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]
-        return known[-1] if known and len(self.kinds) < 2 else None
+        special = undecided and similarity >= (self.threshold or 1)  # of little texture, or in a chain
+        return known[-1] if known and len(self.kinds) < 2 and not special else None
 
     @property
     def warning(self) -> str:

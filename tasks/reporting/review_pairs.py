@@ -136,7 +136,7 @@ def _number_groups(pairs: list[Pair]) -> None:
 def _pair(row: dict[str, Any], report: Report, digests: tuple[bytes, bytes], goes: tuple[bool, bool]) -> Pair:
     similarity, predicted = row[report.view.column], None
     if report.view.on_pixels and row["reason"] != "exact":  # nothing is predicted of single pairs of glyphs
-        predicted = report.verdict.predicted_at(similarity)
+        predicted = report.verdict.predicted_at(similarity, row["reason"] == "undecided")
     return Pair(
         row["id"], row["twin_id"], (row["class_name"], row["twin_class_name"]), (row["split"], row["twin_split"]),
         similarity, predicted.precision if predicted else None, digests, goes,

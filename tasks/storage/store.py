@@ -80,8 +80,8 @@ class Store(Protocol):
         Symbolic links within the folder are followed, and those that lead below `also`, another folder; links that lead
         elsewhere, in circles or nowhere have the kind link.
         """
-        for name in sorted(self.files_below(), key=_as_on_disk):
-            yield Listed(name, "file")
+        ordered = sorted(self.files_below(), key=lambda name: [*((1, p) for p in name.split("/")[:-1]), (0, name)])
+        yield from (Listed(name, "file") for name in ordered)  # a folder's files before its folders, as on a disk
 
     def is_inside(self, folder: Place) -> bool:
         """Return whether it is a folder or below it after resolving symbolic links."""
@@ -150,8 +150,3 @@ class Store(Protocol):
     def pointed(self) -> str | None:
         """Return the target that `point` set, or None if this is not a link."""
         return os.readlink(self.local()) if self.local().is_symlink() else None
-
-
-def _as_on_disk(name: str) -> tuple[tuple[int, str], ...]:
-    *folders, last = name.split("/")
-    return (*((1, folder) for folder in folders), (0, last))

@@ -140,6 +140,17 @@ def test_near_identity_of_chained_pictures_proves_nothing() -> None:
     assert found.unconfirmed == 20 + (alike >= 0.95).sum()
 
 
+def test_matches_with_little_texture_are_undecided_and_counted_unless_a_threshold_is_asked_for() -> None:
+    rows = np.append(look_alikes(500, 0), np.append(copies(20, 0.9), np.zeros(30)))
+    matches = matches_of(rows, faint=np.append(np.zeros(510), np.append(copies(25, 0.98), np.full(15, 0.5))))
+    of_train = baseline(look_alikes(500, seed=9), np.full(500, 0.3))
+    found, asked = (judge(matches, of_train, PHOTO, 86, asked, 32, 1000) for asked in (None, 0.9))
+    assert (found.why_not, found.unconfirmed) == ("faint", 15), "ten more are duplicates of others"
+    assert found.warning == "Some of these images have little texture: similar images are undecided."
+    assert (asked.why_not, asked.unconfirmed) == (None, 0)
+    assert found.predicted_at(0.98, undecided=True) is None is not found.predicted_at(0.98, undecided=False)
+
+
 def test_a_threshold_that_is_asked_for_is_taken_and_doubted() -> None:
     found = of_pictures(look_alikes(2000, 0, centre=1.2), asked=0.9)
     assert (found.threshold, found.reason) == (0.9, "asked")
