@@ -141,12 +141,12 @@ def _store(address: str, endpoint: str | None) -> "S3Store":
 
 def _credentials(address: str) -> Any:
     """Return a provider of credentials from Amazon's usual places: profiles, files, and roles of a machine or pod."""
-    import botocore.session
+    from botocore.exceptions import BotoCoreError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
-        return Boto3CredentialProvider(botocore.session.Session())
-    except ValueError as error:
+        return Boto3CredentialProvider()
+    except (ValueError, BotoCoreError) as error:  # no credentials, or an unknown profile
         raise StorageError(f"no credentials found for {address}; set AWS_ACCESS_KEY_ID, or a profile.") from error
 
 

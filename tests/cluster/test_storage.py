@@ -6,6 +6,8 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +71,21 @@ def test_a_stage_is_built_once_and_read_on_another_machine(space: Place) -> None
     assert not at(found.folder / "fold").exists()
     with pytest.raises(FileNotFoundError):
         at(found.folder / "nothing").read_bytes()
+
+
+def test_credentials_come_from_a_profile(space: Place, store: Store, tmp_path: Path) -> None:
+    build(space)
+    keys = {name.lower(): store.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    (tmp_path / "profiles").write_text("\n".join(["[team]", *(f"{name} = {key}" for name, key in keys.items())]))
+    own = {name: value for name, value in os.environ.items() if name.lower() not in keys}
+    own |= {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "profiles"), "AWS_EC2_METADATA_DISABLED": "true"}
+    list_references = [sys.executable, "-P", "-m", "flows.command.cli", "reference", "list", f"--workspace={space}"]
+    for profile in ("team", "nobody", None):
+        with_profile = own | ({"AWS_PROFILE": profile} if profile else {})
+        ended = subprocess.run(list_references, env=with_profile, capture_output=True, text=True)
+        assert (ended.returncode == 0) == (profile == "team"), ended.stderr
+        said = "has no references." if profile == "team" else f"no credentials found for s3://{BUCKET}; set AWS_ACCESS"
+        assert said in ended.stderr
 
 
 def test_what_differs_is_another_stage(space: Place) -> None:
