@@ -130,7 +130,7 @@ def compared(
     of = [(one.name, part) for one in references for part in one.live if part.prints.rows]
     known = [(name, part.id, rulings[name].sha256) for name, part in of]
     key: list[Any] = [VERSION, [one.sha256 for one in loaded.archives], batch.of, known, decided and decided.sha256]
-    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine()]
+    key += [spec.threshold, spec.floor, spec.recall, spec.exhaustive, spec.keep, engine(), about.source]
     about = replace(
         about,
         folder=f"{references[0].folder}/batches/{stages.digest_of(key)[:32]}",
@@ -138,7 +138,7 @@ def compared(
         threshold=rulings[references[0].name].verdict.threshold,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
-        return Arrived(**there["result"])
+        return replace(Arrived(**there["result"]), then=about.then)
     for one in references:
         require_intact(place, one)
     joined = compare(spec, [SplitPair(part.prints, batch) for _, part in of])

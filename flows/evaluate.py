@@ -1,6 +1,5 @@
 """The final flow: train with and without the duplicates of test rows, and score raw and sanitized rows."""
 
-import warnings
 from dataclasses import replace
 from typing import cast
 
@@ -43,12 +42,10 @@ def compare_accuracy(spec: TrainedSpec, measured: Measured, once_on: int | None 
         check_memory(plans, spec.side**2, runners.memory_of_machine())
     planned = batches(plans)
     trained: dict[Batch, list[Evaluation]] = {}
-    with warnings.catch_warnings():  # here, since filters apply to all threads
-        warnings.filterwarnings("ignore", "Stochastic Optimizer|lbfgs failed")  # the limits are intended
-        for some in rounds(planned):
-            futures = [train_and_score.submit(spec, measured, compared, batch, spec.place) for batch in some]
-            work = [len(batch.trainings) for batch in some]
-            trained |= dict(zip(some, collect("train and score", futures, work, "trainings"), strict=True))
+    for some in rounds(planned):
+        futures = [train_and_score.submit(spec, measured, compared, batch, spec.place) for batch in some]
+        work = [len(batch.trainings) for batch in some]
+        trained |= dict(zip(some, collect("train and score", futures, work, "trainings"), strict=True))
     evaluations = [evaluation for batch in planned for evaluation in trained[batch]]
     comparing = [measure_effects.submit(spec, measured, compared, evaluations, spec.place)]
     return cast(Trained, collect("compare", comparing)[0])

@@ -90,6 +90,8 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     grouped = tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
     about: dict[str, Any] = vars(loaded) | {"spec": spec, "within": counted, "duplicates": grouped}
+    searched = [each.folder for each in (*prints.values(), *joined, ruling.baseline)]
+    about["searched"] = (*searched, *(tile for join in joined for tile in join.tiles))
     found = Findings(**about, splits=splits, overlaps=overlaps, sanitized=sanitized, verdict=ruling.verdict)
     if isinstance(spec, AuditSpec) and spec.group_by:
         sharing = [find_shared_groups.submit(spec.group_by, splits, overlaps, loaded, place)]

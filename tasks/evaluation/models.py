@@ -1,5 +1,6 @@
 """The fitted models of the comparison; `1nn` is in `neighbours`."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from tasks.arrays import Labels, Pixels
 from tasks.vocabulary import ModelName
 
+warnings.filterwarnings("ignore", "Stochastic Optimizer|lbfgs failed")  # the limits are intended
 BATCH, EPOCHS = 128, 20
 SGD = {
     "solver": "sgd",

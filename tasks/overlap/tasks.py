@@ -104,7 +104,8 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
 
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
-    joined = Joined(pair, stage.folder.name, stages.digest_of(inputs), cut, stage.result, computed_by())
+    folders = stage.folder.name, tuple(tile.folder for tile in tiles)
+    joined = Joined(pair, *folders, stages.digest_of(inputs), cut, stage.result, computed_by())
     return finished(joined, stage.reused, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 

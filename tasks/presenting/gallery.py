@@ -126,18 +126,13 @@ def _oriented(row: Row, gone: dict[str, Row]) -> Row:
 def _transforms(pairs: list[Row], thumbnails: dict[str, bytes]) -> dict[str, str]:
     """Return by place of each pair of different photographs the transform that lays its picture over the other one."""
     moving = [row for row in pairs if row.get("reason", "exact") != "exact"]
-    ends = [row["id"] for row in moving], [row["picture"]["id"] for row in moving]
-    found = [[_copy_of(thumbnails[name]) for name in names] for names in ends]
-    copies = [np.array([copy for copy, _ in some], np.uint8).reshape(-1, SIDE, SIDE) for some in found]
-    transforms = transforms_over(copies, [np.array([aspect for _, aspect in some]) for some in found])
-    return dict(zip((row["place"] for row in moving), transforms, strict=True))
-
-
-def _copy_of(thumbnail: bytes) -> tuple[Gray, float]:
-    """Return a gray copy, uint8 (64, 64), and width over height."""
-    with Image.open(io.BytesIO(thumbnail), formats=["JPEG"]) as image:
-        gray = image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        return np.asarray(gray), image.width / image.height
+    copies, aspects = [], []
+    for names in ([row["id"] for row in moving], [row["picture"]["id"] for row in moving]):
+        images = [Image.open(io.BytesIO(thumbnails[name]), formats=["JPEG"]) for name in names]
+        resized = [image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR) for image in images]
+        copies.append(np.array([np.asarray(gray) for gray in resized], np.uint8).reshape(-1, SIDE, SIDE))
+        aspects.append(np.array([image.width / image.height for image in images]))
+    return dict(zip((row["place"] for row in moving), transforms_over(copies, aspects), strict=True))
 
 
 def transforms_over(copies: Sequence[Gray], aspects: Sequence[Pixels]) -> list[str]:

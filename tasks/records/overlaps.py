@@ -79,6 +79,7 @@ class Joined:
 
     pair: SplitPair
     folder: str
+    tiles: tuple[str, ...]  # their folders
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
     facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method if the splits were not compared

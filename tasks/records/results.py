@@ -120,6 +120,7 @@ class Findings(Measured, LoadedSources):
     verdict: Verdict
     shared: SharedGroups | None = None
     random: Measured | None = None  # a random draw with the sizes of the grouped splits
+    searched: tuple[str, ...] = ()  # folders of the search, which the next run of the same images takes again
 
     @property
     def photographs(self) -> list[str]:
@@ -132,7 +133,7 @@ class Findings(Measured, LoadedSources):
         names = [archive.index for archive in self.archives]
         names += [each.location for each in self.archives if not each.location.startswith(("/", IN_BUCKET))]
         names += [found.folder for found in self.duplicates if found.folder]
-        names += [found.folder for found in (self.decided, self.shared) if found]
+        names += [*self.searched, *(found.folder for found in (self.decided, self.shared) if found)]
         for drawn in (self, self.random) if self.random else (self,):  # `evaluate` trains on both again
             names += [file for name in SPLITS for file in drawn.splits[name].files]
             names += [drawn.sanitized.folder, *drawn.trained.folders, *(one.folder for one in drawn.overlaps)]

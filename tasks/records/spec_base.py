@@ -36,14 +36,17 @@ class Spec:
     @classmethod
     def of(cls, **parameters: Any) -> Self:
         """Build a spec from flow parameters; raises `UsageError` for the first value or combination not allowed."""
-        for value in parameters.values():
+        hints = get_type_hints(cls, include_extras=True)
+        for name, value in parameters.items():
+            if isinstance(value, bool) and "bool" not in str(hints.get(name)):  # pydantic takes it for 1 or 0
+                parameters[name] = ...
             for part in value if isinstance(value, list | tuple) else [value]:
                 refuse_other_encodings(str(part))
         try:
             spec = cls(**parameters)
         except ValidationError as error:
             name = str(error.errors()[0]["loc"][0])
-            raise UsageError(sentence(name, get_type_hints(cls, include_extras=True).get(name), error)) from error
+            raise UsageError(sentence(name, hints.get(name), error)) from error
         spec.check()
         return spec
 

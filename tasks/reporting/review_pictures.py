@@ -52,11 +52,10 @@ class Photographs:
         self.thumbnails = thumbnails([workspace / name for name in found.photographs], wanted.to_pylist())
         self.one_at_a_time = threading.Lock()  # a browser asks for both images of a pair at once
         self.copies: dict[str, tuple[Place, RowNumbers, Pixels]] = {}
-        for each in (each for each in found.fingerprints if each.copies):
-            table = tables.read(workspace / each.table, ["id", "copy", "aspect"], filters=pc.field("id").isin(wanted))
+        for one in (one for one in found.fingerprints if one.copies):
+            table = tables.read(workspace / one.table, ["id", "copy", "aspect"], filters=pc.field("id").isin(wanted))
             for row in table.to_pylist():
-                place, aspect = np.array([row["copy"]]), np.array([row["aspect"]], np.float32)
-                self.copies[row["id"]] = workspace / str(each.copies), place, aspect
+                self.copies[row["id"]] = workspace / str(one.copies), np.array([row["copy"]]), np.array([row["aspect"]])
 
     def shown(self, name: str) -> Shown:
         """Return the file of an image, or a thumbnail."""

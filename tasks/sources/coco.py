@@ -21,7 +21,6 @@ from tasks.sources.numbered import split_in
 from tasks.storage import Place, at
 from tasks.vocabulary import SplitName
 
-UTF_16 = BOM_UTF16_BE, BOM_UTF16_LE  # starts of a text, as some programs on Windows write it
 MAX_LIST, MAX_NAME = 1 << 30, 1024  # of a file about many images, and of the name of one
 FORM = re.compile(rb'"(?:images|annotations)"\s*:\s*\[\s*\{[^{}]*"(?:file_name|image_id)"')
 IMAGE = {"images": "id", "annotations": "image_id"}  # the key of an image's id in the entries of two lists
@@ -143,7 +142,7 @@ def readable(place: Place, most: int, what: str = "file of annotations") -> Iter
         if at(place).size() > most:
             raise ValueError(f"more than {most >> 10:,} KiB")
         data = at(place).read_bytes()
-        yield data.decode("utf-16").encode() if data[:2] in UTF_16 else data
+        yield data.decode("utf-16").encode() if data[:2] in (BOM_UTF16_BE, BOM_UTF16_LE) else data
     except (ValueError, LookupError, TypeError, RecursionError, SyntaxError, YAMLError, csv.Error) as error:
         why = " ".join(f"{'no ' if isinstance(error, KeyError) else ''}{error}".split())
         raise DataError(f"{place} is not a readable {what} ({why}); correct or remove it.") from error

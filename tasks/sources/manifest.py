@@ -6,6 +6,7 @@ A text file is a list, with a path on each line, and optionally a label after a 
 import csv
 import errno
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from io import StringIO
@@ -47,7 +48,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
         where = f"row {number:,} of {place}"
         if path is None:
             raise DataError(f"{where} has no path; {_path_column(row, folder)}.")
-        path = path.removeprefix(f"{folder}/")  # from an absolute path
+        path = posixpath.normpath(path.removeprefix(f"{folder}/"))  # of an absolute path
         if _leads_out(path):
             raise DataError(f"{where} has the path {path!r}, which leads out of its folder.")
         names.append(row_name(split_of(split, where), label, path))

@@ -85,10 +85,10 @@ def names_below(files: Sequence[Place]) -> list[str]:
 
 
 def refuse_other_encodings(name: str) -> None:
-    """Raise `UsageError` for a name that is not UTF-8: neither Prefect nor the files of a run can hold it."""
-    shown = name.encode(errors="backslashreplace").decode()
+    """Raise `UsageError` for a name that is not UTF-8, or has a NUL: neither Prefect nor files can hold it."""
+    shown = name.replace("\0", "\\0").encode(errors="backslashreplace").decode()
     if shown != name:
-        raise UsageError(f"{public_name(shown)} has a name that is not UTF-8; rename it or link to it by another name.")
+        raise UsageError(f"{public_name(shown)} has a name that is not UTF-8 text; rename it or make a link to it.")
 
 
 def address_in(path: str | PurePath) -> str | None:

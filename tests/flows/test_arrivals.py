@@ -281,6 +281,16 @@ def test_a_batch_that_arrives_again_changes_nothing(small: dict[str, Any], tmp_p
     assert reference_in(small) == accepted
 
 
+def test_a_batch_under_another_name_has_results_of_its_own(small: dict[str, Any], tmp_path: Path) -> None:
+    monday, tuesday = (batch_of(tmp_path / day, {"a": range(8, 20)}) for day in ("monday", "tuesday"))
+    first, second = (Path(arrivals(source=day, **small)) for day in (monday, tuesday))
+    for folder, day in ((first, monday), (second, tuesday)):
+        assert json.loads((folder / REPORT).read_text())["source"] == day
+        assert day in (folder / PAGE).read_text()
+    assert arrivals(source=tuesday, accept=True, **small) == str(second)
+    assert reference_in(small).segments[-1].arrived.source == tuesday
+
+
 def test_the_command_on_the_page_accepts_the_batch(small: dict[str, Any], tmp_path: Path) -> None:
     batch = batch_of(tmp_path / "a batch", {"a": [1, *range(30, 38)]})
     folder = arrivals(source=batch, threshold=0.93, **small)

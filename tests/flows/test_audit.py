@@ -217,8 +217,9 @@ def test_what_is_not_utf_8_is_refused(prefect_server: None, tmp_path: Path, monk
         {"workspace": str(old)},
         {"columns": ("path=\ud800",)},
         {"root": "s3://b/\udcff"},
+        {"root": "a\0"},
     ):
-        with pytest.raises(UsageError, match=r"\\ud[c8][f0][f0] has a name that is not UTF-8"):
+        with pytest.raises(UsageError, match=r"\\(ud[c8][f0][f0]|0) has a name that is not UTF-8"):
             audit(**(whole | wrong))
     with pytest.raises(UsageError, match=r"^https://here/\\udcff has a name"):
         audit(root="https://me:secret@here/\udcff?token", workspace=tmp_path)

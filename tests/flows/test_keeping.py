@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -92,6 +93,8 @@ def test_clean_prints_the_runs_that_it_removed(
     assert again.stdout.strip() == new
     assert "draw splits            1 task, 1 reused" in again.stderr, "stages of the newest run were kept"
     assert "20 tasks, 20 reused" in again.stderr
+    for stage in ("look up fingerprints", "find overlap", "measure the baseline", "settle overlap"):
+        assert re.search(rf"{stage} +(\d+) tasks?, \1 reused", again.stderr), stage
     anew = here(*arguments, "--seed", "1", "--fresh")
     assert anew.returncode == 0, anew.stderr
     assert "load classes          20 tasks, " in anew.stderr

@@ -165,6 +165,12 @@ def test_a_list_leads_to_no_file_out_of_its_folder(tmp_path: Path, line: str) ->
         opened(tmp_path / "a.txt")
 
 
+def test_a_path_that_leaves_a_folder_of_its_own_and_comes_back_is_read(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"sub/b.png": b"b"})
+    (tmp_path / "a.txt").write_text("sub/../sub/./b.png")
+    assert opened(tmp_path / "a.txt").read(0) == b"b"
+
+
 def test_an_absolute_path_below_the_folder_of_a_list_is_read(tmp_path: Path) -> None:
     for name in ("a.png", "sub/b.png"):
         write_folder(tmp_path, {name: name.encode()})
