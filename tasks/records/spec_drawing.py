@@ -97,7 +97,7 @@ class DrawnAndTrained(DrawSpec, OverlapSpec, TrainingSpec):
     def of_one_set(self) -> DedupeSpec:
         """Return the spec for searching all sources as one set, where chains are not cut, since they stay together."""
         shared = {field.name: getattr(self, field.name) for field in fields(SearchSpec)}
-        return DedupeSpec(source="", **shared | {"chains": "keep"})
+        return DedupeSpec(source="all", **shared | {"chains": "keep"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -209,6 +209,14 @@ def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -
         audit(train="a", test="b", max_overlap=2.0, workspace=tmp_path)
 
 
+def test_an_empty_source_is_not_the_current_folder(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="root: give a text"):
+        audit(root="", workspace=tmp_path / "w")
+
+
 def test_what_is_not_utf_8_is_refused(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {"root": str(tmp_path), "workspace": tmp_path}
     (old := tmp_path / "old\udcff").mkdir()
