@@ -69,7 +69,7 @@ def reveal(source: str) -> str:
 
 def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
     source = str(source) if isinstance(source, PurePath) else source
-    as_text(source or None)  # only to refuse no and other values: its result is plain text without the hidden part
+    as_text(source or None)  # only to refuse other types and '': its result is plain text without the hidden part
     return discreet(source)
 
 

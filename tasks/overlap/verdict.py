@@ -68,8 +68,8 @@ def judge(
     similar, either = np.minimum(line, unsure), np.maximum(matches["best"], matches["faint"])
     best = either if asked else matches["best"]
     undecided = (best < line) & (either >= similar) & ~matches["identical"]
-    alike, faint = ((undecided & ((best >= similar) == of)).any() for of in (True, False))
-    why_not: WhyNot | None = "chance" if why == "chance" else "alike" if alike else "faint" if faint else None
+    unclear: WhyNot | None = "alike" if (undecided & (best >= similar)).any() else "faint" if undecided.any() else None
+    why_not = "chance" if why == "chance" else unclear
     return replace(verdict, unconfirmed=int(matches["rows"][undecided].sum()), why_not=why_not)
 
 

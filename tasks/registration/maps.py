@@ -29,7 +29,7 @@ def best_maps(copies: Sequence[Gray], aspects: Sequence[Pixels]) -> Pixels:
 
 
 def _between_wholes(maps: Pixels, one: Floats, two: Floats) -> Pixels:
-    """Return the maps between whole images, given those between what is seen of them through windows."""
+    """Return maps between whole images, given maps between their parts in windows, float64 (n, 4)."""
     within = maps * two[:, :2, None]
     turned = within[:, :, :2] / one[:, None, :2]
     shift = within[:, :, 2] + two[:, 2:] - (turned * one[:, None, 2:]).sum(axis=2)
