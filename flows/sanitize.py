@@ -31,7 +31,7 @@ SLOWER = "numpy compares the images, several times more slowly: install cleanspl
 
 def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
     """Draw splits that share no group, measure them and random ones of the same sizes, inside the calling flow."""
-    twins, ruling = group_all(spec, loaded)
+    twins, ruling, searched = group_all(spec, loaded)
 
     def draw(between: tuple[Overlap, ...], at_random: bool = False) -> Splits:
         drawing = [draw_grouped.submit(spec, loaded, twins, between, ruling, at_random, spec.place)]
@@ -41,17 +41,19 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
     between: tuple[Overlap, ...] = ()
     for _ in range(ROUNDS):
         found: Findings = measure_and_sanitize(runner, spec, draw(between), loaded)
+        searched += found.names
         shared = tuple(one for one in found.overlaps if any(of.either for of in one.directions))
         if not shared:
             break
         between += shared
     say(*found.splits.notes)
     random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
-    return replace(found, random=Measured(random.splits, random.overlaps, random.sanitized))
+    at_random = Measured(random.splits, random.overlaps, random.sanitized)
+    return replace(found, random=at_random, searched=tuple(sorted({*searched, *random.names})))
 
 
-def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling]:
-    """Rule on duplicates in all sources as one set; find them, and similar images if these must stay together."""
+def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling, list[str]]:
+    """Group duplicates, or similar images, of all sources as one set; return groups, ruling, and what was searched."""
     alone, place = spec.of_one_set(), spec.place
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
     (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, place)])
@@ -62,7 +64,8 @@ def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates
         joining = replace(ruling, verdict=asked)
     grouping = [group_duplicates.submit(alone, joined[0], joining, loaded.decided, place)]
     (twins,) = collect("group duplicates", grouping)
-    return twins, ruling
+    searched = [*whole.train.files, *joined[0].folders, ruling.folder, ruling.baseline.folder, str(twins.folder)]
+    return twins, ruling, searched
 
 
 @subflow("sanitize splits")
@@ -90,8 +93,7 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     grouped = tuple(duplicates or collect("group duplicates", grouping))
     (sanitized,) = collect("sanitize splits", sanitizing)
     about: dict[str, Any] = vars(loaded) | {"spec": spec, "within": counted, "duplicates": grouped}
-    searched = [each.folder for each in (*prints.values(), *joined, ruling.baseline)]
-    about["searched"] = (*searched, *(tile for join in joined for tile in join.tiles))
+    about["searched"] = (ruling.folder, ruling.baseline.folder, *(name for join in joined for name in join.folders))
     found = Findings(**about, splits=splits, overlaps=overlaps, sanitized=sanitized, verdict=ruling.verdict)
     if isinstance(spec, AuditSpec) and spec.group_by:
         sharing = [find_shared_groups.submit(spec.group_by, splits, overlaps, loaded, place)]

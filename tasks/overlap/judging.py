@@ -72,7 +72,8 @@ def judge_twins(spec: ComparingSpec, joined: Sequence[Joined], baseline: Baselin
     stage = stages.stage(workspace, "verdicts", inputs, build)
     verdict = Verdict(**stage.result)
     lowest = f"similarity {verdict.threshold} or higher" if verdict.threshold else "identical images only"
-    return finished(Ruling(verdict, baseline, stages.digest_of(inputs)), stage.reused, f"duplicates: {lowest}")
+    ruling = Ruling(verdict, baseline, stages.digest_of(inputs), stage.folder.name)
+    return finished(ruling, stage.reused, f"duplicates: {lowest}")
 
 
 @stage_task("settle {joined.pair}")

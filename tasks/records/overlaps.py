@@ -90,6 +90,11 @@ class Joined:
         """How the images were compared."""
         return self.facts["method"]
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names below the workspace of everything that it was made from."""
+        return (self.folder, *self.tiles, self.pair.first.folder, self.pair.second.folder)
+
 
 @dataclass(frozen=True)
 class Decided:
@@ -122,6 +127,7 @@ class Ruling:
     verdict: Verdict
     baseline: Baseline
     sha256: str
+    folder: str = ""  # of the verdict
 
 
 @dataclass(frozen=True)

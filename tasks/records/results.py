@@ -56,11 +56,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of one trained model, and the folder of its predictions for each scored split."""
+    """The scores of one trained model, and the folders of its predictions for each scored split and of its scores."""
 
     training: Training
     folder: str
     scores: tuple[Score, ...]
+    scored: str
 
     predictions = InFolder("test.parquet")  # one row per row of test, in their order
 
@@ -86,7 +87,7 @@ class Trained:
     def folders(self) -> list[str]:
         """Names below the workspace of everything that it was made from."""
         shared = [self.folder, self.compared and self.compared.folder]
-        return [name for name in shared if name] + [evaluation.folder for evaluation in self.evaluations]
+        return [name for name in shared if name] + [name for of in self.evaluations for name in (of.folder, of.scored)]
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Findings(Measured, LoadedSources):
     verdict: Verdict
     shared: SharedGroups | None = None
     random: Measured | None = None  # a random draw with the sizes of the grouped splits
-    searched: tuple[str, ...] = ()  # folders of the search, which the next run of the same images takes again
+    searched: tuple[str, ...] = ()  # names below the workspace, which the next run of the same images takes again
 
     @property
     def photographs(self) -> list[str]:

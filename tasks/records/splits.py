@@ -80,7 +80,6 @@ class Sanitized:
     folder: str
     splits: tuple[Split, ...]
     exact_left: dict[SplitName, int]  # rows left if only exact duplicates are removed
-    near_left: dict[SplitName, int]
     groups: dict[str, int]
     sha256: str
 

@@ -23,6 +23,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
     directions = [direction for overlap in found.overlaps for direction in overlap.directions]
     of_pair = [field.name for field in fields(row.PairOverlap)]
     trained, left = found.trained, found.sanitized
+    near_left = {split.name: split.rows for split in left.splits}
     report = Report(
         run=disk.named(workspace),
         spec=replace(found.spec, threshold=found.verdict.threshold),
@@ -46,7 +47,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         groups=row.DuplicateGroups(**left.groups),
         near_duplicates=_near_duplicates(found),
         verdict=found.verdict,
-        sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, left.near_left)),
+        sanitized=RowsLeft(_split_rows(found, left.exact_left), _split_rows(found, near_left)),
         scores=tuple(trained.scores),
         effects=trained.effects,
         conclusions=trained.conclusions,

@@ -51,7 +51,8 @@ def shortcut(address: str, workspace: Place) -> Iterator[str]:
     folder = Place(str(scratch.folder())) if workspace.in_bucket else workspace
     page = folder / f".review.{secrets.token_hex(8)}.html"
     with disk.storage_errors(page):
-        disk.write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
+        disk.path_of(page).touch(0o600, exist_ok=False)
+        disk.write_text(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">')
     try:
         yield at(page).local().as_uri()
     finally:

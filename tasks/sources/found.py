@@ -135,11 +135,6 @@ def _batches(held: Held) -> Layout:
     return "holds files of CIFAR or MNIST, which are read from their folder", f"{AUDIT} {held.path(folders.pop())}"
 
 
-def _tables(held: Held) -> Layout:
-    splits = _by_split(held.called(TABLES))
-    return (f"holds a table of each split, {some(list(splits.values()))}", held.audit(splits)) if splits else None
-
-
 def _archives(held: Held) -> Layout:
     paths = held.called(ARCHIVES)
     endings = [re.split(ARCHIVES, path, flags=re.IGNORECASE)[1] for path in paths]
@@ -156,8 +151,9 @@ def _archives(held: Held) -> Layout:
 
 
 def _other_names(held: Held) -> Layout:
-    splits = _by_split(held.children)
-    return (f"holds {held.described()}", held.audit(splits)) if splits else None
+    folders, tables = _by_split(held.children), _by_split(held.called(TABLES))
+    what = held.described() if folders else f"a table of each split, {some(list(tables.values()))}"
+    return (f"holds {what}", held.audit(folders or tables)) if folders or tables else None
 
 
 def _class_first(held: Held) -> Layout:
@@ -185,4 +181,4 @@ def _by_split(paths: Iterable[str], part: Callable[[str], str] = str) -> dict[Sp
     return found if "train" in found and 1 < len(found) == len(told) else {}
 
 
-LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _tables, _one_set)
+LAYOUTS = (_splits, _links, _batches, _archives, _other_names, _class_first, _one_set)

@@ -38,7 +38,7 @@ def write_sanitized(
     `overlaps` cover all pairs of splits; `inside` are the duplicates inside train, to remove if it is the only split.
     Returns fields of `tasks.records.Sanitized`, and the facts of each written split.
     """
-    facts: dict[str, Any] = {"exact_left": {}, "near_left": {}, "splits": {}}
+    facts: dict[str, Any] = {"exact_left": {}, "splits": {}}
     lost = {name: _lost(splits[name], overlaps, others, workspace) for name, others in LOSES_TO[spec.protect].items()}
     if inside:
         lost["train"] = _lost_inside(inside, workspace)
@@ -47,10 +47,8 @@ def write_sanitized(
         ids = read_ids(files)
         kept = np.flatnonzero(~is_removed(ids, gone, ["exact", "near"]))
         facts["exact_left"][name] = int((~is_removed(ids, gone, ["exact"])).sum())
-        facts["near_left"][name] = len(kept)
         pieces = [partial(take_images, files, rows) for rows in per_file(kept)]
-        written = write_split(pieces, name, splits.classes, target / SANITIZED)
-        facts["splits"][name] = written
+        facts["splits"][name] = written = write_split(pieces, name, splits.classes, target / SANITIZED)
         conserve(f"sanitize {name}", splits[name].rows, written["rows"], len(gone))
     removed, unconfirmed = map(pa.concat_tables, zip(*lost.values(), strict=True))
     facts["groups"] = star_groups(removed)

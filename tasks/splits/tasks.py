@@ -75,8 +75,7 @@ def draw_grouped(
             as_grouped = [int((dealt == number).sum()) for number in range(len(SPLITS))]
             dealt = deal(np.arange(len(ids)), labels, as_grouped, [spec.seed])
         write_groups(ids, of_row, labels, dealt, spec.folds, spec.seed, target / GROUPS)
-        facts = {"groups": len(rows), "largest": int(rows.max(initial=0)), **facts}
-        facts["shared"] = shared_with_others(dealt, of_row)
+        facts |= {"groups": len(rows), "largest": int(rows.max(initial=0)), "shared": shared_with_others(dealt, of_row)}
         drawn = {name: np.flatnonzero(dealt == number) for number, name in enumerate(SPLITS)}
         written = write_splits(shards, shuffled(drawn, spec.seed), _classes(shards), workspace, target)
         return written | {"facts": facts, "notes": notes}
@@ -136,7 +135,7 @@ def remove_overlap(
     """Write the splits without overlapping rows, or one set without its duplicates `twins`, and list these rows."""
     asked = spec, splits, overlaps, twins, space
     inputs = {
-        "version": 6,
+        "version": 7,
         "splits": [splits[name].sha256 for name in LOSES_TO[spec.protect]],
         "overlap": [overlap.sha256 for overlap in overlaps],
         "view": spec.view,

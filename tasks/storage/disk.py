@@ -74,12 +74,6 @@ def write_text(place: Place, text: str) -> None:
     path_of(place).write_text(text, encoding="utf-8")
 
 
-def write_private(place: Place, text: str) -> None:
-    """Write a new text file, UTF-8, that only its owner can read."""
-    path_of(place).touch(0o600, exist_ok=False)
-    write_text(place, text)
-
-
 def add_text(place: Place, text: str) -> None:
     """Append to a text file, UTF-8, creating it if missing; raises `UsageError` where no file can be."""
     if path_of(place).is_dir() or not path_of(place).parent.is_dir():

@@ -77,7 +77,8 @@ def certified(folder: Path) -> Path:
     """Write a new certificate that only this user can read; return the file with Dask's settings for it."""
     security, file, settings = cast(Any, Security).temporary(), folder / "dask.pem", folder / "dask.json"
     file.unlink(missing_ok=True)
-    disk.write_private(Place.of(file), security.tls_client_cert + security.tls_client_key)
+    Path(file).touch(0o600, exist_ok=False)
+    disk.write_text(Place.of(file), security.tls_client_cert + security.tls_client_key)
     roles = {role: {"cert": str(file), "key": str(file)} for role in ("client", "scheduler", "worker")}
     comm = {"require-encryption": True, "tls": {"ca-file": str(file), **roles}}
     settings.write_text(json.dumps({"distributed": {"comm": comm}}))

@@ -51,6 +51,10 @@ def groups(report: Report) -> list[dict[str, Any]]:
     return rows
 
 
+def stages_of(workspace: Path) -> set[Path]:
+    return set((workspace / "stages").glob("*/[!.]*"))
+
+
 def test_no_split_has_a_twin_in_another_in_any_direction(report: Report) -> None:
     assert [pair.either for pair in report.overlap] == [0] * 6
     assert report.rows == report.sanitized.near
@@ -169,11 +173,13 @@ def test_evaluating_again_trains_on_random_splits_again_as_a_run_with_these_size
     workspace = tmp_path / "w"
     shutil.copytree(report.run.parents[1], workspace, symlinks=True)
     clean(keep=1, workspace=workspace)
+    source, kept = next(iter(report.spec.sources.values())), stages_of(workspace)
+    assert split(source=source, workspace=workspace, **TINY).run.name == report.run.name
+    assert stages_of(workspace) == kept, "the kept run was made from these, and from no other"
     given: dict[str, Any] = {"models": ("1nn",), "sizes": (40, 90), "trainings": 2, "workspace": workspace}
     again = evaluate(run=report.run.name, **given)
     assert rows_of_claims(again) == {90}
     assert {claim.model for claim in again.drawing.claims} == {"1nn"}
-    source = next(iter(report.spec.sources.values()))
     assert split(source=source, **TINY | given).run == again.run
     none = evaluate(run=report.run.name, **given | {"sizes": (10_000,)})
     assert none.drawing is not None
