@@ -53,7 +53,7 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
 
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling, list[str]]:
-    """Group duplicates, or similar images, of all sources as one set; return groups, ruling, and what was searched."""
+    """Group duplicates, or similar images, of all sources as one set; return them, the ruling and searched names."""
     alone, place = spec.of_one_set(), spec.place
     (whole,) = collect("take images", [take_whole.submit(loaded.shards, place)])
     (prints,) = collect("look up fingerprints", [look_up.submit(whole.train, loaded.fingerprints, place)])
