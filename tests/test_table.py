@@ -25,7 +25,10 @@ def test_every_flow_is_deployed() -> None:
 
 def test_automations_act_on_runs_of_our_flows_and_no_others() -> None:
     described = yaml.safe_load((ROOT / "automations.yaml").read_text())["automations"]
-    for automation in described:
+    *of_runs, of_events = described
+    (ours,) = (trigger["name"] for entry in DEPLOYED for trigger in entry.get("triggers", ()))
+    assert of_events["trigger"]["match"] == {"prefect.resource.name": [ours]}
+    for automation in of_runs:
         matched = automation["trigger"]["match_related"]
         assert matched["prefect.resource.role"] == "flow"
         assert sorted(matched["prefect.resource.name"]) == sorted(set(FLOW_NAMES.values()))

@@ -512,13 +512,33 @@ def test_a_failed_run_and_what_became_of_a_batch_are_told_to_the_address_that_wa
     )
     adding = by_command(("arrivals", known, "--against", "known", "--whole"), **installation)
     assert adding.returncode == 0, adding.stderr
-    payload = {"source": batch, "against": ["known"], "accept": True}
+    send({"source": batch, "against": ["known"], "accept": True})
+    until(lambda: any("tonight: 10 new, 2 known" in text for text in carried.told))
+    assert sum(of_this in text for text in carried.told) == 1, "once, although the run below it failed as well"
+
+
+def send(payload: dict[str, Any]) -> None:
+    """Tell the server that a batch is ready."""
     event: dict[str, Any] = {"event": "cleansplit.batch.ready", "payload": payload}
     event |= {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
     event |= {"resource": {"prefect.resource.id": "images.tonight"}}
     httpx.post(f"{PREFECT_API_URL.value()}/events", json=[event]).raise_for_status()
-    until(lambda: any("tonight: 10 new, 2 known" in text for text in carried.told))
-    assert sum(of_this in text for text in carried.told) == 1, "once, although the run below it failed as well"
+
+
+@pytest.mark.parametrize(
+    ("payload", "wrong"),
+    [
+        ({"source": "/tonight"}, "'against'. Failure reason: None is not of type 'array'"),
+        ({"against": ["known"]}, "'source'. Failure reason: None is not of type 'string'"),
+        ({"source": "/tonight", "against": "known"}, "'against'. Failure reason: 'known' is not of type 'array'"),
+        ({"source": "/tonight", "against": ["known"], "accept": "yes"}, "'accept'. Failure reason: 'yes' is not"),
+    ],
+)
+def test_a_batch_that_starts_no_run_is_told(carried: Carried, payload: dict[str, Any], wrong: str) -> None:
+    before = len(carried.told)
+    send(payload)
+    until(lambda: any(f"field {wrong}" in text for text in carried.told[before:]), 60)
+    assert any(text.startswith("no run was started for a batch: ") for text in carried.told[before:])
 
 
 def test_the_doctor_sees_the_whole_installation(installation: dict[str, str], tmp_path: Path) -> None:
