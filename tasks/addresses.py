@@ -4,7 +4,7 @@ import re
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from pydantic import ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import Strict, ValidatorFunctionWrapHandler, WrapValidator
 
 
 class PublicUrl(str):
@@ -69,10 +69,10 @@ def reveal(source: str) -> str:
 
 def _valid(source: Any, as_text: ValidatorFunctionWrapHandler) -> str:
     source = str(source) if isinstance(source, PurePath) else source
-    as_text(source or None)  # only to refuse other types and '': its result is plain text without the hidden part
+    as_text(source)  # only to refuse other types: its result is plain text without the hidden part
     return discreet(source)
 
 
 # Prefect stores the parameters of every flow run and subflow as plain text. It stores the input of a run form or of a
 # deployment before any of our code runs.
-SourceName = Annotated[str, WrapValidator(_valid)]
+SourceName = Annotated[str, Strict(), WrapValidator(_valid)]

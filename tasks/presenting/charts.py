@@ -135,8 +135,7 @@ def thresholds(report: Report) -> Figure:
             axes.plot([entry.jaccard for entry in entries], shares, color=colour, label=f"{rows_of} in {found_in}")
     if report.near_duplicates.threshold is not None:
         axes.axvline(report.near_duplicates.threshold, color="black", linewidth=0.8, linestyle=":")
-    axes.set(xlabel="similarity threshold (dotted: threshold of this run)", ylabel="rows with a duplicate, %")
-    axes.set_ylim(bottom=0)
+    axes.set(xlabel="similarity threshold (dotted: of this run)", ylabel="rows with a duplicate, %", ylim=(0, None))
     axes.grid(alpha=0.25)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
@@ -171,8 +170,7 @@ def _panels(report: Report, label: str) -> tuple[Figure, dict[ModelName, Axes]]:
     panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
     sizes = sorted({score.train_rows for score in report.scores})
     for model, axes in zip(models, panels, strict=True):
-        axes.set(xscale="log", xticks=sizes)
-        axes.set_xlim(0.7 * sizes[0], sizes[-1] / 0.7)  # with one size, its tick would be missing
+        axes.set(xscale="log", xticks=sizes, xlim=(0.7 * sizes[0], sizes[-1] / 0.7))  # also around a single size
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(THOUSANDS)
         axes.tick_params(axis="x", rotation=45)

@@ -13,10 +13,10 @@ Probability = Annotated[float, Field(gt=0, lt=1)]
 ImageSide = Annotated[int, Field(ge=2, le=256)]
 FoldCount = Annotated[int, Field(ge=2, le=100)]
 Size = PositiveInt | Literal["all"]
-ReferenceName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", title="a name of letters, digits, - and _")
+ReferenceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$", title="letters, digits, - and _")]
+ReferenceNames = Annotated[
+    tuple[ReferenceName, ...], Field(min_length=1, title="a list of names of letters, digits, - and _")
 ]
-ReferenceNames = Annotated[tuple[ReferenceName, ...], Field(min_length=1)]
 
 DESCRIPTIONS = {
     # Sources and splits.

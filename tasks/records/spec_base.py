@@ -41,6 +41,8 @@ class Spec:
             if isinstance(value, bool) and "bool" not in str(hints.get(name)):  # pydantic takes it for 1 or 0
                 parameters[name] = ...
             for part in value if isinstance(value, list | tuple) else [value]:
+                if part == "":  # as a path it would be the current folder
+                    raise UsageError(f"{name} is empty; give a value, or leave it out.")
                 refuse_other_encodings(str(part))
         try:
             spec = cls(**parameters)
@@ -129,7 +131,7 @@ def sentence(name: str, annotation: Any, refused: ValidationError) -> str:
 
 def accepted(schema: dict[str, Any], words: Mapping[str, str] = ONE) -> str:
     """Describe the values that a JSON schema accepts."""
-    if "pattern" in schema and "title" in schema:
+    if "title" in schema:
         return str(schema["title"])
     if "anyOf" in schema:
         return ", or ".join(accepted(one, words) for one in schema["anyOf"] if one != {"type": "null"})

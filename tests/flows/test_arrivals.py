@@ -222,6 +222,8 @@ def test_images_that_are_added_without_a_comparison_pass_the_gates_on_files(
     assert "1 of 4 images of source a (25.00 %), more than the 1 % allowed by --max-quarantine" in listed.stderr
     assert accepted.returncode == 0
     assert reference_in(small).live[-1].arrived.in_short.endswith("a batch: 3 read, 1 unreadable, 1 ignored")
+    with pytest.raises(UsageError, match="against: give a list of names of letters, digits, - and _"):
+        arrivals(source="tonight", against="known")
     with pytest.raises(UsageError, match="max_duplicates can't be checked with whole, which compares nothing"):
         arrivals(source=batch, whole=True, max_duplicates=0, **small)
 

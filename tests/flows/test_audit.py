@@ -1,5 +1,6 @@
 """An audit of planted splits: every count is known beforehand."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -209,12 +210,21 @@ def test_what_cannot_be_is_a_usage_error(prefect_server: None, tmp_path: Path) -
         audit(train="a", test="b", max_overlap=2.0, workspace=tmp_path)
 
 
-def test_an_empty_source_is_not_the_current_folder(
-    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"root": ""}, "root is empty; give a value, or leave it out."),
+        ({"root": "a", "workspace": ""}, "workspace is empty; give a value, or leave it out."),
+        ({"train": "a", "test": ["b", ""]}, "test is empty; give a value, or leave it out."),
+        ({"root": b"a"}, "root: give a text."),
+    ],
+)
+def test_what_is_empty_or_no_text_is_not_the_current_folder(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="root: give a text"):
-        audit(root="", workspace=tmp_path / "w")
+    with pytest.raises(UsageError, match=re.escape(said)):
+        audit(**given)
 
 
 def test_what_is_not_utf_8_is_refused(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
