@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.arrays import Bits, Floats, RowNumbers
+from tasks.arrays import Bits, Floats, Mask, RowNumbers
 from tasks.joined import groups_of, is_first
 from tasks.overlap.images import SEVERAL, UNKNOWN, Images, same_images
 from tasks.overlap.join import Join
-from tasks.overlap.pairs import Pairs
+from tasks.overlap.pairs import Pairs, spanning
 from tasks.overlap.proposals import CANDIDATES
 from tasks.overlap.threshold import CROWDED, NEAR_IDENTICAL, fisher
 from tasks.storage import tables
@@ -30,6 +30,12 @@ MATCH = np.dtype(
 Matches = NDArray[np.void]  # of dtype `MATCH`
 
 
+def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:
+    """Return which pairs reach the line of their first image or, within one set, of either image."""
+    least = np.minimum(line[pairs.first], line[pairs.second]) if within else line[pairs.first]
+    return pairs.similarity >= least
+
+
 def components_of(duplicates: Pairs, one: Images, two: Images, within: bool) -> tuple[RowNumbers, RowNumbers]:
     """Return the component of each image of two sets, or of one, under connection by duplicates."""
     if within:
@@ -38,6 +44,14 @@ def components_of(duplicates: Pairs, one: Images, two: Images, within: bool) -> 
     i, j = same_images(one.digests, two.digests)
     groups = groups_of(len(one) + len(two), [(duplicates.first, duplicates.second + len(one)), (i, j + len(one))])
     return groups[: len(one)], groups[len(one) :]
+
+
+def forest(pairs: Pairs, count: int) -> RowNumbers:
+    """Return the numbers of the pairs in a maximum spanning forest of `count` components, ascending."""
+    low, high = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
+    order = np.lexsort((-pairs.similarity, high, low))
+    order = order[is_first(low[order], high[order])]
+    return np.sort(order[spanning(Pairs(low[order], high[order], pairs.similarity[order]), count)])
 
 
 def homes(seen: Pairs, components: tuple[RowNumbers, RowNumbers]) -> RowNumbers:

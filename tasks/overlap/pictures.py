@@ -15,15 +15,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.arrays import Bits, Floats, Mask, RowNumbers
+from tasks.arrays import Bits, Floats, RowNumbers
 from tasks.joined import groups_of, is_first
 from tasks.overlap.agreements import agreements
-from tasks.overlap.components import MOST, components_of, homes
+from tasks.overlap.components import MOST, are_duplicates, components_of, forest, homes
 from tasks.overlap.images import NOTHING, Images, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.minhash import Bands, RecallCounts
 from tasks.overlap.nearest import Nearest, RowGroups
-from tasks.overlap.pairs import NO_PAIRS, Pairs, concatenated, in_order, spanning
+from tasks.overlap.pairs import NO_PAIRS, Pairs, concatenated, in_order
 from tasks.overlap.patterns import Patterns
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import CANDIDATES, affordable, propose
@@ -131,7 +131,7 @@ def _connecting(
     for step in range(STEPS):
         ends = Pairs(components[0][new.first], components[1][new.second], new.similarity)
         some = np.flatnonzero(ends.first != ends.second)
-        some = some if step == STEPS - 1 else some[_forest(ends.where(some), count)]
+        some = some if step == STEPS - 1 else some[forest(ends.where(some), count)]
         part = measured(new.where(some), one, two, within)
         same = part.where(are_duplicates(part, line, within))
         group = groups_of(count, [(components[0][same.first], components[1][same.second])])
@@ -139,20 +139,6 @@ def _connecting(
         new = new.where(np.delete(np.arange(len(new.first)), some))
         parts.append(part)
     return concatenated(parts)
-
-
-def _forest(pairs: Pairs, count: int) -> RowNumbers:
-    """Return the numbers of the pairs in a maximum spanning forest of `count` components, ascending."""
-    low, high = np.minimum(pairs.first, pairs.second), np.maximum(pairs.first, pairs.second)
-    order = np.lexsort((-pairs.similarity, high, low))
-    order = order[is_first(low[order], high[order])]
-    return np.sort(order[spanning(Pairs(low[order], high[order], pairs.similarity[order]), count)])
-
-
-def are_duplicates(pairs: Pairs, line: Floats, within: bool) -> Mask:
-    """Return which pairs reach the line of their first image or, within one set, of either image."""
-    least = np.minimum(line[pairs.first], line[pairs.second]) if within else line[pairs.first]
-    return pairs.similarity >= least
 
 
 def _once(found: Nearest, asking: RowNumbers, home: RowNumbers) -> Pairs:

@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 
 from tasks.arrays import Bits, Floats, Mask
 from tasks.overlap.agreements import similarity_of
-from tasks.overlap.components import components_of, matches_of
+from tasks.overlap.components import are_duplicates, components_of, matches_of
 from tasks.overlap.images import NOTHING, Images
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, concatenated, in_order, read_pairs
-from tasks.overlap.pictures import are_duplicates, with_more
+from tasks.overlap.pictures import with_more
 from tasks.overlap.search import PAIRS, near_pairs
 from tasks.overlap.verdict import lines_of
 from tasks.records import Decided, Joined, Ruling
