@@ -26,8 +26,7 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     numbers = Numbers(report)
     effect = sentences(numbers, "effect")
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
-    lines = [*sentences(numbers, "counts"), *doubts]
-    lines += [f"report      {page}", f"next        {then}"]
+    lines = [*sentences(numbers, "counts"), *doubts, f"report      {page}", f"next        {then}"]
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
     for line in lines:
         console.print(line, **AS_IS)

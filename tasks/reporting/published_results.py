@@ -66,9 +66,8 @@ class Figure:
         """Whether the figures are equal."""
         if self.measured is None:
             return "not checked"
-        if isinstance(self.published, float):
-            return "equal" if abs(self.measured - self.published) <= self.within + 1e-12 else "different"
-        return "equal" if self.measured == self.published else "different"
+        near = isinstance(self.published, float) and abs(self.measured - self.published) <= self.within + 1e-12
+        return "equal" if near or self.measured == self.published else "different"
 
 
 def figures(report: Report) -> list[Figure]:
