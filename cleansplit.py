@@ -179,5 +179,4 @@ def _extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as missing:
-        how = "run `pip install 'cleansplit[notebook]'`"
-        raise errors.UsageError(f"{missing.name} is not installed; {how}.") from missing
+        raise errors.UsageError(f"{missing.name} is missing; run `pip install 'cleansplit[notebook]'`.") from missing

@@ -22,7 +22,7 @@ from tasks.overlap.join import VERSION
 from tasks.overlap.judging import group_duplicates, settle_overlap
 from tasks.overlap.tasks import look_up
 from tasks.records import Joined, LoadedSources, Prints, Ruling, SplitPair
-from tasks.records.references import Arrived, Reference, Segment, commit, read_reference, require_intact
+from tasks.records.references import Arrived, Reference, Segment, commit, no_images, read_reference, require_intact
 from tasks.records.spec_searching import ArrivalsSpec, DedupeSpec
 from tasks.reporting.arrived import decide
 from tasks.reporting.counted import conservation, ignored_kinds
@@ -88,9 +88,10 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
         live = before.live if spec.whole or len(spec.against) > 1 or len(before.live) == len(before.segments) else ()
         held = next((one.arrived for one in live if one.batch == key), None)
         if held and spec.whole and held.folder:
-            raise UsageError(f"{before.name} has only new images of {held.source}; drop that segment, then add all.")
+            which = f"`cleansplit reference list {before.name}` shows that segment"
+            raise UsageError(f"{before.name} has only new images of {held.source}; {which}: drop it, then add all.")
         if held and (spec.whole or (held.folder and len(spec.against) == 1)):
-            say(f"{before.name} has these images already; the results are from their arrival")
+            say(f"{before.name} has this batch already; its results are from its arrival")
             return replace(held, then="")
         references = [] if spec.whole else [judged(spec, name) for name in spec.against]
         before = references[0] if references else before
@@ -109,7 +110,7 @@ def judged(spec: ArrivalsSpec, name: str) -> Reference:
     """Return a reference with a verdict that is not older than a tenth of its rows."""
     before = read_reference(spec.place, name)
     if not before.rows or before.reading is None:
-        raise UsageError(f"the reference {name} has no images; run `cleansplit reference add {name} SOURCE`.")
+        raise no_images(name, spec.place)
     if before.ruling and GROWTH * abs(before.rows - before.judged) <= before.judged:
         return before
     require_intact(spec.place, before)

@@ -83,7 +83,7 @@ reference = App(
     help_epilogue=f"Example: {EXAMPLES['reference']}",
 )
 for part in (add, list_segments, verify_reference, drop):
-    reference.command(validate_call(with_help(part)), name=part.__name__.partition("_")[0])
+    reference.command(validate_call(with_help(part)), name=part.__name__.partition("_")[0], help_epilogue="")
 app.command(reference)
 
 for direct in (review, report, compare, verify, export, apply, pull, clean, doctor):  # without a flow and a server

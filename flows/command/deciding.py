@@ -92,7 +92,7 @@ def apply(
     applying.refuse_inside(out, found.spec.sources.values())
     if link:
         building.refuse_existing(out)
-    for source in applying.folders_of(originals, folder):
+    for source in dict.fromkeys(applying.folders_of(originals, folder)):
         print(f"files are taken from {source}", file=sys.stderr)
     every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
     steps = [f for f in every if link or not at(out / f.name).exists() or (f.source and at(f.source).exists())]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
@@ -115,9 +115,8 @@ class Originals:
                 yield Original(name, one_frame(found[number]), place)
 
     def _rows(self, ids: pa.Array) -> pa.Table:
-        if self.index is None:
-            raise TypeError("only photographs have source files")
-        return self.index.take(pc.index_in(ids, value_set=self.index["id"].combine_chunks()))
+        index = cast(pa.Table, self.index)  # glyphs have no source files
+        return index.take(pc.index_in(ids, value_set=index["id"].combine_chunks()))
 
 
 def whole_files(ids: pa.Array, archives: Sequence[Archive], workspace: Place) -> pa.Array:

@@ -28,8 +28,7 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
     lines = [*sentences(numbers, "counts"), *doubts, f"report      {page}", f"next        {then}"]
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
-    for line in lines:
-        console.print(line, **AS_IS)
+    console.print("\n".join(lines), **AS_IS)
 
 
 def next_step(report: Report, spec: Spec) -> str:
@@ -55,8 +54,7 @@ def print_benchmarks(found: Benchmarks, page: str, console: Console) -> None:
     """Print the table of several benchmarks, and the paths of their page and of the train images to remove."""
     rows = summary.benchmark_rows(found.reports)
     console.print(table_of("Benchmarks, and the train images with a duplicate in each", rows))
-    console.print(f"to remove   {found.where}/train_removals.parquet", **AS_IS)
-    console.print(f"report      {page}", **AS_IS)
+    console.print(f"to remove   {found.where}/train_removals.parquet\nreport      {page}", **AS_IS)
 
 
 def print_tables(report: Report, console: Console) -> None:

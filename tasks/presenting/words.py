@@ -5,6 +5,7 @@ sums over a list, and two places joined by `` / ``, `` + `` or `` - `` stand for
 """
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -25,7 +26,7 @@ FORMS: dict[Form, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}",
     "share": lambda value: percent(value),
     "accuracy": lambda value: f"{100 * value:.1f}",
-    "points": lambda value: _points(value),
+    "points": lambda value: re.sub(r"^(.)0\.00$", r"\1<0.01", f"{value:+.2f}") if value else "0",
     "size": lambda value: f"{value:.1f}",
     "similarity": lambda value: f"{value:.3f}".removesuffix("0"),
     "probability": lambda value: f"{value:.4f}",
@@ -77,12 +78,6 @@ def percent(share: float, digits: int = 1) -> str:
     if 0 < share < 1 and float(shown) in (0, 100):
         return f">{100 - least:g} %" if float(shown) else f"<{least:g} %"
     return f"{shown} %"
-
-
-def _points(value: float) -> str:
-    """Return points with their sign, distinguishing small values from 0."""
-    shown = f"{value:+.2f}"
-    return (shown if float(shown) else f"{shown[0]}<0.01") if value else "0"
 
 
 class Numbers:

@@ -42,9 +42,9 @@ DESCRIPTIONS = {
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
     "follow_links": "Follow symbolic links that lead out of a folder of images, too, to files below this folder.",
-    "train": "Rows of train; `run` needs a multiple of the number of classes. If unset, all, up to 20,000 per class.",
-    "validation": "Rows of validation; may be 0.",
-    "test": "Rows of test.",
+    "train": "Rows of train; `run` needs a multiple of the classes. If unset, up to 20,000 per class; grouped 80 %.",
+    "validation": "Rows of validation; may be 0. If unset, up to 1,000 per class; grouped 10 %.",
+    "test": "Rows of test. If unset, up to 1,000 per class; grouped 10 %.",
     "recipe": "How splits are drawn: cleansplit; course, as in the notMNIST course's notebook, with its seed; or "
     "grouped, from both sources together, without dividing groups of duplicates or other groups.",
     "group_by": "Images that belong together besides duplicates, for grouped splits and audits: font, from the names "
@@ -104,7 +104,8 @@ DESCRIPTIONS = {
     "for large sets. dask runs all of them on a Dask cluster.",
     "cluster": "Address of the scheduler of a Dask cluster for all tasks, such as tcp://host:8786. If unset, the value "
     "of CLEANSPLIT_CLUSTER; without either, runner dask starts a cluster on this machine.",
-    "fresh": "First delete all intermediate results in the workspace. apply then needs other runs again.",
+    "fresh": "First delete all intermediate results in the workspace. review, apply, export, sanitize and evaluate of "
+    "other runs then need these runs again.",
 }
 
 # For commands without a spec.

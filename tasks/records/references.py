@@ -6,6 +6,7 @@ that changes, and every change replaces it whole.
 
 from collections.abc import Sequence
 from dataclasses import field, replace
+from shlex import quote
 from typing import Literal, cast, get_args
 
 import pyarrow.compute as pc
@@ -121,8 +122,14 @@ def find_reference(workspace: Place, name: str) -> Reference:
     """Return a reference that has segments; raises `UsageError` if it does not exist."""
     found = read_reference(workspace, name)
     if not found.segments:
-        raise UsageError(f"the reference {name} has no images; run `cleansplit reference add {name} SOURCE`.")
+        raise no_images(name, workspace)
     return found
+
+
+def no_images(name: str, workspace: Place) -> UsageError:
+    """Return the error about a reference without images, with the command that adds some."""
+    add = f"cleansplit reference add {name} SOURCE --workspace {quote(str(workspace))}"
+    return UsageError(f"{workspace} has no images of the reference {name}; run `{add}`.")
 
 
 def require_intact(workspace: Place, reference: Reference) -> None:

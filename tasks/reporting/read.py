@@ -32,5 +32,5 @@ def read_findings(run: Place) -> Findings:
     if run.parent.last != "runs":
         raise DataError(f"{run} is a copy of a run; this needs the run in its workspace, which has the images.")
     if gone := [name for name in found.names if not at(workspace / name).expanded()]:
-        raise DataError(f"{run.last} was made from {workspace / gone[0]}, which is missing; do the run again.")
+        raise DataError(f"{run.last} needs {workspace / gone[0]}, which --fresh or a person removed; do the run again.")
     return replace(found, spec=replace(found.spec, workspace=disk.named(workspace)))

@@ -117,8 +117,9 @@ def _fetch(url: str, part: Place) -> None:
 
     try:
         within_limits(url, write)
-    except (requests.RequestException, HTTPError):
-        raise SourceUnavailableError(f"{public_name(url)} could not be fetched completely; try again later.") from None
+    except (requests.RequestException, HTTPError) as error:
+        why = f"could not be fetched completely ({type(error).__name__})"
+        raise SourceUnavailableError(f"{public_name(url)} {why}; try again later.") from None
 
 
 class Transfer:

@@ -64,7 +64,10 @@ class Held:
         total = counted(self.images.total(), "image")
         if set(self.images) <= {"", UNLABELLED}:
             return total
-        shares = [f"{name or 'no folder'} ({self.counts[name]:,})" for name in self.children[:NAMED]]
+        shares = [
+            f"{name.removeprefix(f'{UNLABELLED}/') or 'no folder'} ({self.counts[name]:,})"
+            for name in self.children[:NAMED]
+        ]
         return f"{total} in {some([*shares, *self.children[NAMED:]])}"
 
     def without_images(self) -> str:

@@ -329,7 +329,10 @@ def test_a_dropped_segment_makes_its_images_new_and_a_part_of_a_batch_is_not_the
         "new": 1,
     }
     where = {"workspace": small["workspace"]}
-    with pytest.raises(UsageError, match=r"known has only new images of .*batch; drop that segment, then add all"):
+    with pytest.raises(
+        UsageError,
+        match=r"of .*batch; `cleansplit reference list known` shows that segment: drop it",
+    ):
         add("known", batch, **where)
     first, second = reference_in(small).live
     here("reference", "drop", "known", first.id, "--reason", "x", "--workspace", str(small["workspace"]))
@@ -353,7 +356,7 @@ def test_gates_count_known_and_repeated_images(small: dict[str, Any], tmp_path: 
     assert (told.returncode, told.stdout) == (4, f"{arrivals(source=batch, **small)}\n"), "as after an audit"
     assert "view ink; " in told.stderr, "the view is that of the reference, and nobody asked for it"
     arrivals(source=batch, max_duplicates=0.25, **small)
-    with pytest.raises(UsageError, match="none has no images; run `cleansplit reference add none SOURCE`"):
+    with pytest.raises(UsageError, match="run `cleansplit reference add none SOURCE --workspace"):
         arrivals(source=batch, **small | {"against": ("none",)})
 
 

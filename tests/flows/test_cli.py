@@ -351,9 +351,9 @@ def _names(environment: Path, home: str) -> bool:
         ),
         (
             ("reference", "list", "a", "--workspace", "/no/w"),
-            "the reference a has no images; run `cleansplit reference",
+            "/no/w has no images of the reference a; run `cleansplit reference add a",
         ),
-        (("reference", "verify", "a", "--workspace", "/no/w"), "the reference a has no images; run `cleansplit"),
+        (("reference", "verify", "a", "--workspace", "/no/w"), "/no/w has no images of the reference a; run"),
         (("review", "--workspace", "/no/w"), "/no/w has no latest run; run `cleansplit audit SOURCE`, or name another"),
         (("audit", "old\udcff"), r"old\udcff has a name that is not UTF-8 text; rename it or make a link to it."),
         (("run", "--group-by", "a\udcff"), r"a\udcff has a name that is not UTF-8"),

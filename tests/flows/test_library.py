@@ -97,7 +97,7 @@ def test_a_missing_package_names_the_extra_that_installs_it(
     program = f"import cleansplit; cleansplit.open_run({str(audited.folder)!r}).{call}"
     path = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=path)
-    said = f"UsageError: {package} is not installed; run `pip install 'cleansplit[notebook]'`."
+    said = f"UsageError: {package} is missing; run `pip install 'cleansplit[notebook]'`."
     assert done.stderr.splitlines()[-1].endswith(said)
 
 

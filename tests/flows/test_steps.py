@@ -73,7 +73,7 @@ def test_a_run_that_cannot_be_used_is_named(run: Report, workspace: Path) -> Non
     with pytest.raises(DataError, match="pulled is a copy of a run; this needs the run in its workspace"):
         sanitize(run=str(workspace.parent / "pulled"), workspace=workspace)
     shutil.rmtree(workspace / "stages" / "splits")
-    with pytest.raises(DataError, match=r"was made from .*splits.*, which is missing; do the run again"):
+    with pytest.raises(DataError, match=r"needs .*splits.*, which --fresh or a person removed; do the run again"):
         sanitize(run=run.run.name, workspace=workspace)
 
 
@@ -123,5 +123,5 @@ def test_a_run_of_several_compressed_archives_is_sanitized_again(tmp_path: Path)
     audited = plain.audit(**given, workspace=tmp_path / "w")
     assert sanitize(run=audited.run.name, workspace=tmp_path / "w").rows == audited.rows
     shutil.rmtree(tmp_path / "w" / "stages" / "unpacked")
-    with pytest.raises(DataError, match=r"archive-\*\.tar, which is missing"):
+    with pytest.raises(DataError, match=r"archive-\*\.tar, which --fresh or a person removed"):
         sanitize(run=audited.run.name, workspace=tmp_path / "w")
