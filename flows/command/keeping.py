@@ -160,5 +160,5 @@ def drop(name: p.Named, segment: str, *, reason: str, workspace: p.Workspace = N
     if len(found) != 1:
         raise UsageError(f"{len(found)} segments start with {segment!r}; `cleansplit reference list {name}` shows all.")
     kept = tuple(replace(one, dropped=reason) if one == found[0] else one for one in before.segments)
-    if not commit(space, before, replace(before, segments=kept)):
+    if not commit(space, before, replace(before, segments=kept, ruling=None)):
         raise StorageError(f"another command changed {name}; try again.", heals=True)

@@ -60,8 +60,7 @@ def train_and_score(
     about = {"version": 1} | _about(models, measured.sanitized, compared, spec)
     scored = stages.stage(workspace, "scores", about, lambda _: _scores(*asked))
     scores = SCORES.validate_python(scored.result["scores"])
-    rated = zip(models, map(tuple, scores), strict=True)
-    evaluations = [Evaluation(*model, of_model, scored.folder.name) for model, of_model in rated]
+    evaluations = [Evaluation(*of, tuple(own), scored.folder.name) for of, own in zip(models, scores, strict=True)]
     raw = [score.accuracy or 0 for one in evaluations for score in one.scores if score.evaluated_on == "test_raw"]
     reused = all(stage.reused for stage in (*built, scored))
     return finished(evaluations, reused, f"{batch}: accuracy {np.mean(raw):.4f} on raw test")

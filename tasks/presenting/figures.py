@@ -95,8 +95,7 @@ def _samples(found: Findings, workspace: Place) -> dict[str, Image.Image]:
 
 def _by_class(images: Sequence[Image.Image], class_names: Sequence[str]) -> Image.Image:
     """Return a sheet with one row per class, and the class's name below its first image."""
-    cells: list[Image.Image] = []
-    words: list[str] = []
+    cells, words = list[Image.Image](), list[str]()
     for class_name in dict.fromkeys(class_names):
         own = [image for image, name in zip(images, class_names, strict=True) if name == class_name][:PER_CLASS]
         cells += [*own, *[Image.new("L", own[0].size, 255)] * (PER_CLASS - len(own))]

@@ -62,8 +62,7 @@ def print_tables(report: Report, console: Console) -> None:
     numbers = Numbers(report)
     for title, rows in summary.tables_of(numbers, ("raw", "near", "removed"), SHOWN).values():
         console.print(table_of(title, rows))
-    for sentence in facts(numbers):
-        console.print(sentence, **AS_IS)
+    console.print(*facts(numbers), sep="\n", **AS_IS)
 
 
 def as_text(report: Report) -> str:

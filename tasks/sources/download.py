@@ -118,8 +118,7 @@ def _fetch(url: str, part: Place) -> None:
     try:
         within_limits(url, write)
     except (requests.RequestException, HTTPError) as error:
-        why = f"could not be fetched completely ({type(error).__name__})"
-        raise SourceUnavailableError(f"{public_name(url)} {why}; try again later.") from None
+        raise SourceUnavailableError(f"{public_name(url)} broke off ({type(error).__name__}); try again.") from None
 
 
 class Transfer:

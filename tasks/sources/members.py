@@ -102,13 +102,15 @@ class Members:
 
     def _file_of(self, path: str) -> str:
         """Return the path of the file of a member in a folder, which may be one of its pages."""
-        return PAGE.sub(r"\2", path) if "#" in path and not at(self.source / path).exists() else path
+        file = PAGE.sub(r"\2", path)
+        is_page = file != path and at(self.source / file).exists() and not at(self.source / path).exists()
+        return file if is_page else path
 
     def _from_folder(self, index: pa.Table) -> Iterator[tuple[int, bytes]]:
         names, members, sizes = _columns(index, "class_name", "member", "size")
         paths = [self._file_of(path_of(name, member)) for name, member in zip(names, members, strict=True)]
         for row, data in enumerate(at(self.source).contents(paths, max(sizes, default=0) + 1)):
-            if isinstance(data, FileNotFoundError | NotADirectoryError):
+            if isinstance(data, FileNotFoundError | NotADirectoryError | IsADirectoryError):
                 raise _gone(self.source / paths[row]) from data
             if isinstance(data, OSError):
                 raise data

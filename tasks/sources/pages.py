@@ -17,8 +17,7 @@ def pages_of(data: bytes) -> list[tuple[bytes, int]]:
     if not data.startswith(STARTS["TIFF"]):  # asked first: most files are something else
         return []
     order: Literal["little", "big"] = "little" if data[:1] == b"I" else "big"
-    found: list[tuple[bytes, int]] = []
-    at = 4
+    found, at = list[tuple[bytes, int]](), 4
     for _ in range(MAX_PAGES + 1 if format_of(data) == "TIFF" else 0):
         link = data[at : at + 4]
         start = int.from_bytes(link, order)

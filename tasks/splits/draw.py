@@ -48,8 +48,7 @@ class ClassRange:
 def class_ranges(shards: Sequence[Shard]) -> list[ClassRange]:
     """Return the ranges of all classes of all sources; a class in several shards is one range."""
     counts = [(shard.role, one) for shard in shards for one in shard.classes]
-    ranges: list[ClassRange] = []
-    first = 0
+    ranges, first = list[ClassRange](), 0
     for (role, name), same in groupby(counts, lambda pair: (pair[0], pair[1].class_name)):
         own = [one for _, one in same]
         ranges.append(ClassRange(role, name, own[0].label, first, sum(one.rows for one in own)))

@@ -73,7 +73,7 @@ def draft(folder: Place, exclusive: bool) -> Iterator[Place]:
 
 def refuse_existing(folder: Place) -> None:
     """Raise `UsageError` if a folder to write exists."""
-    if path_of(folder).exists():
+    if os.path.lexists(path_of(folder)):
         raise UsageError(f"{folder} already exists; choose another folder.")
 
 

@@ -100,6 +100,8 @@ def read_decisions(place: Place) -> Decisions:
                 f"{place} has two decisions about {one} and {other} that differ in {differ[0]}, in rows "
                 f"{before['number']} and {number}; remove one of the two rows."
             )
+        if row["stays"] not in (None, *(_key(row) if row["same"] else ())):
+            raise DataError(f"{place} keeps an image in row {number} that is not one of two duplicates; correct it.")
         found[_key(row)] = row | {"number": number}
     return Decisions(_table(found))
 

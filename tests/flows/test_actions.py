@@ -158,6 +158,60 @@ def test_nothing_is_moved_where_a_name_is_taken_or_what_stays_has_changed(tmp_pa
 
 
 @pytest.mark.usefixtures("prefect_server")
+@pytest.mark.parametrize("case", ["a link stays", "a link into the other split", "nested", "links made later"])
+def test_no_file_is_moved_that_an_image_which_stays_is_in(case: str, tmp_path: Path) -> None:
+    own = {f"a/{number}.png": png(glyph) for number, glyph in enumerate(glyphs(24, seed=4))}
+    one, other = (write_folder(tmp_path / "d" / name, own) for name in ("one", "other"))
+    for number in range(12, 24):
+        (one / f"a/{number}.png").unlink()
+    for number in range(4 if case == "links made later" else 12):
+        (other / f"a/{number}.png").unlink()
+    kept = one / "a" / "0a.png"
+    if case == "a link stays":
+        kept.symlink_to("1.png")
+        found = dedupe(source=str(one), keep="first", workspace=tmp_path / "w")
+    elif case == "nested":
+        found = audit(train=str(tmp_path / "d"), test=str(other), workspace=tmp_path / "w")
+    else:
+        if case == "a link into the other split":
+            kept.symlink_to("../../other/a/12.png")
+        found = audit(train=str(one), test=str(other), follow_links=tmp_path / "d", workspace=tmp_path / "w")
+    if case == "links made later":
+        for number in range(4, 12):
+            (one / f"a/{number}.png").unlink()
+            (one / f"a/{number}.png").symlink_to(f"../../other/a/{number}.png")
+    before = files_below(tmp_path / "d")
+    run = ("apply", str(found.run), "--move", str(tmp_path / "gone"), "--execute")
+    assert "or an image that stays is in the same file; use --link." in refused(here(*run), 2)
+    assert files_below(tmp_path / "d") == before
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_file_named_like_a_page_is_moved_and_a_folder_is_no_image(tmp_path: Path) -> None:
+    own = {f"a/{number}.png": png(glyph) for number, glyph in enumerate(glyphs(20, seed=4))}
+    write_folder(tmp_path / "d", own | {"a/x#1.png": own["a/0.png"]})
+    found = dedupe(source=str(tmp_path / "d"), keep="first", workspace=tmp_path / "w")
+    run = ("apply", str(found.run), "--move", str(tmp_path / "gone"), "--execute")
+    assert "moved 1 file\n" in here(*run).stderr
+    again = here(*run)
+    assert (again.returncode, again.stderr.splitlines()[-1]) == (0, "moved 0 files; 1 had been moved before")
+    (tmp_path / "d" / "a" / "0.png").unlink()
+    (tmp_path / "d" / "a" / "0.png").mkdir()
+    assert "a/0.png is missing; restore it" in refused(here(*run), 3)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_folder_to_write_may_not_be_a_link_to_nothing(tmp_path: Path) -> None:
+    own = {f"a/{number}.png": png(glyph) for number, glyph in enumerate(glyphs(20, seed=4))}
+    found = dedupe(source=str(write_folder(tmp_path / "d", own)), workspace=tmp_path / "w")
+    (tmp_path / "out").symlink_to(tmp_path / "nothing")
+    assert "out already exists; choose another" in refused(
+        here("apply", str(found.run), "--link", str(tmp_path / "out")), 2
+    )
+
+
+@pytest.mark.usefixtures("prefect_server")
 def test_names_with_a_backslash_or_two_dots_are_names_as_others(tmp_path: Path) -> None:
     own = glyphs(20, seed=3)
     files = {f"a/{i:02d}.png": png(image) for i, image in enumerate(own)}

@@ -336,6 +336,7 @@ def test_a_dropped_segment_makes_its_images_new_and_a_part_of_a_batch_is_not_the
         add("known", batch, **where)
     first, second = reference_in(small).live
     here("reference", "drop", "known", first.id, "--reason", "x", "--workspace", str(small["workspace"]))
+    assert reference_in(small).ruling is None, "the next batch judges the images that are left"
     again = results(arrivals(source=batch, **small))
     assert Counter(row["result"] for row in again) == {"new": 2, "known": 1}
     here("reference", "drop", "known", second.id, "--reason", "x", "--workspace", str(small["workspace"]))

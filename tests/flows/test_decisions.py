@@ -218,6 +218,13 @@ def test_two_choices_of_what_stays_are_refused(tmp_path: Path) -> None:
         read_decisions(Place.of(tmp_path / "d.parquet"))
 
 
+@pytest.mark.parametrize("row", [{"same": True, "stays": b"c" * 16}, {"same": False, "stays": b"a" * 16}])
+def test_only_one_of_two_duplicates_can_stay(row: dict[str, Any], tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{"first": b"a" * 16, "second": b"b" * 16} | row]), tmp_path / "d.parquet")
+    with pytest.raises(DataError, match="keeps an image in row 1 that is not one of two duplicates"):
+        read_decisions(Place.of(tmp_path / "d.parquet"))
+
+
 def unrelated(count: int) -> list[dict[str, Any]]:
     return [{"first": bytes([n]) * 16, "second": bytes([n + 1]) * 16, "same": bool(n % 2)} for n in range(count)]
 

@@ -36,7 +36,7 @@ def test_a_page_that_is_a_duplicate_goes_and_the_others_are_written_as_files(tmp
             assert [*ImageSequence.Iterator(page)] == [page]
         assert decode(left[name], reduced=False).digest == decode(saved(scene(90, 70, seed=seed), "PNG"), False).digest
     said = refused(here("apply", str(run.run), "--move", str(tmp_path / "gone")), 2)
-    assert "stack#2.tif is a page of a file, or a link to one, and cannot be moved; use --link." in said
+    assert "stack#2.tif is a page or a link, or an image that stays is in the same file; use --link." in said
     assert (tmp_path / "data" / "a" / "stack.tif").read_bytes() == files["a/stack.tif"]
 
 
