@@ -12,4 +12,5 @@ if __name__ == "__main__":
     names = (read_manifest(folder / MANIFEST) or {}).get("runs", ())
     runs = [folder.parent.parent / "runs" / name for name in names] or [folder]
     problems = dict.fromkeys(each for run in runs for each in problems_of(run, read_report(run)))
-    print(*annotations(list(problems)), sep="\n")
+    for line in annotations(list(problems)):
+        print(line)

@@ -64,11 +64,8 @@ class Held:
         total = counted(self.images.total(), "image")
         if set(self.images) <= {"", UNLABELLED}:
             return total
-        shares = [
-            f"{name.removeprefix(f'{UNLABELLED}/') or 'no folder'} ({self.counts[name]:,})"
-            for name in self.children[:NAMED]
-        ]
-        return f"{total} in {some([*shares, *self.children[NAMED:]])}"
+        shares = [f"{name or 'no folder'} ({self.counts[name]:,})" for name in self.children[:NAMED]]
+        return f"{total} in {some([*shares, *self.children[NAMED:]])}".replace(f"{UNLABELLED}/", "")
 
     def without_images(self) -> str:
         """Return the counts of the files by ending, and of the other members by kind."""

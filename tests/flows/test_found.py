@@ -244,6 +244,17 @@ def _bytes_read() -> int:
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
+def test_the_splits_in_a_list_have_the_names_that_the_user_wrote(tmp_path: Path) -> None:
+    names = [
+        str(write_folder(tmp_path, images("train/a", "test/a")) / f"{of}/a/{n}.png")
+        for of in ("train", "test")
+        for n in (0, 1)
+    ]
+    (tmp_path / "list.txt").write_text("".join(f"{name}\n" for name in names))
+    said = refused(here("dedupe", str(tmp_path / "list.txt"), "--workspace", str(tmp_path / "w")), 2)
+    assert "holds 4 images in test (2), train (2), which are splits, not classes" in said
+
+
 @pytest.mark.parametrize("name", ["fonts", "notmnist"])
 def test_a_folder_with_the_name_of_a_generated_source_is_read(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
