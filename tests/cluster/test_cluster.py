@@ -51,7 +51,7 @@ def test_removed_worker_stays_away_and_a_new_start_brings_all_back(cluster: Clus
 
 def test_nothing_outlives_the_test_process(tmp_path: Path) -> None:
     folders = [str(tmp_path / name) for name in ("store", "cluster")]
-    done = subprocess.run([sys.executable, "-c", LEAVING, *folders], stdout=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", LEAVING, *folders], stdout=subprocess.PIPE, check=False, timeout=180)
     assert done.returncode == -signal.SIGKILL
     pids = done.stdout.split()
     assert len(pids) == 2
