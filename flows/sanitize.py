@@ -48,8 +48,8 @@ def draw_in_groups(spec: TrainedSpec, loaded: LoadedSources) -> Findings:
         between += shared
     say(*found.splits.notes)
     random = measure_and_sanitize(runner, spec, draw(between, at_random=True), loaded, within=False)
-    at_random = Measured(random.splits, random.overlaps, random.sanitized)
-    return replace(found, random=at_random, searched=tuple(sorted({*searched, *random.names})))
+    leaking = Measured(random.splits, random.overlaps, random.sanitized)
+    return replace(found, random=leaking, searched=tuple(sorted({*searched, *random.names})))
 
 
 def group_all(spec: TrainedSpec, loaded: LoadedSources) -> tuple[SplitDuplicates, Ruling, list[str]]:

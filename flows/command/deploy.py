@@ -129,7 +129,7 @@ def _message_to(url: str) -> dict[str, Any]:
     skipped = '"Deployment concurrency limit reached.", "skipped, since the run before it is still active."'
     why = f"(flow_run.state.message or flow_run.state.name) | replace({skipped})"
     refused = '(event.payload.reason and "no run was started for a batch: " ~ event.payload.reason)'
-    said = f'event.payload.said or {refused} or (flow_run.name ~ " of " ~ flow.name ~ ": " ~ {why})'  # of a batch first
+    said = f'event.payload.said or {refused} or (flow_run.name ~ " of " ~ flow.name ~ ": " ~ {why})'  # a batch says it
     return {"type": "call-webhook", "block_document_id": block, "payload": f'{{"text": {{{{ ({said}) | tojson }}}}}}'}
 
 

@@ -48,16 +48,15 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     movable = {role for role, of in originals.sources.items() if of.in_folder and not of.source.in_bucket}
     if inside := [a.name for a in archives if a.role in originals.annotated or a.role not in movable]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")
-    removed = tables.read(run / "removed.parquet", ["id", "twin_id"])
-    ids, twins = (removed[name].combine_chunks() for name in ("id", "twin_id"))
+    ids, twins = (tables.read(run / "removed.parquet", [name])[name].combine_chunks() for name in ("id", "twin_id"))
     stay = pc.unique(twins.filter(pc.invert(pc.is_in(twins, value_set=ids))).drop_null())
     sum(1 for _ in originals.of(stay))  # reads and verifies each
     names = [name.split("/", 1)[1] if len(archives) == 1 else name for name in ids.to_pylist()]
     check_names(names, cased=True)  # on one file system, which tells them apart before and after
     steps = _steps(ids, names, originals)
-    every = pa.concat_arrays([read_ids(files_of(run, "raw", split)) for split in SPLITS])
-    left = (name.split("/", 2) for name in every.filter(pc.invert(pc.is_in(every, value_set=ids))).to_pylist())
-    needed = {disk.resolved(place) for role, *of in left if (place := originals.sources[role].place_of(*of))}
+    every = cast(pa.Table, originals.index)["id"].combine_chunks()  # also of images that no split has
+    left = originals.files(every.filter(pc.invert(pc.is_in(every, value_set=ids))))
+    needed = {disk.resolved(place) for _, place in left if place}
     if shared := [step.name for step in steps if step.source is None or disk.resolved(step.source) in needed]:
         raise UsageError(f"{shared[0]} is a page or a link, or an image that stays is in the same file; use --link.")
     return steps

@@ -80,9 +80,12 @@ class Originals:
 
     def places(self, ids: pa.Array) -> list[Place | None]:
         """Return the place of each image file; None for images in archives, pages, and files that links lead to."""
-        split = (name.split("/", 2) for name in ids.to_pylist())
-        places = [(self.links[role], self.sources[role].place_of(*below)) for role, *below in split]
-        return [None if links and at and str(disk.resolved(at)) != str(at) else at for links, at in places]
+        found = self.files(ids)
+        return [None if self.links[of] and at and str(disk.resolved(at)) != str(at) else at for of, at in found]
+
+    def files(self, ids: pa.Array) -> list[tuple[str, Place | None]]:
+        """Return the role and the file of each image, which may be a link; None in archives and for pages."""
+        return [(of, self.sources[of].place_of(*own)) for of, *own in (name.split("/", 2) for name in ids.to_pylist())]
 
     def names(self, ids: pa.Array, split: str) -> list[str]:
         """Return the names of images below a `split`, unless it is empty; detection sets with splits keep their own."""
