@@ -4,6 +4,7 @@ Each function starts the command of the same name in another process: Prefect, i
 caller's process. The parameters are the command's flags, with underscores. Flows call the flows in `flows`.
 """
 
+import inspect
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import IO, Any, ParamSpec, cast
+from typing import IO, Any, ParamSpec, cast, get_type_hints
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -111,6 +112,12 @@ def _calling(command: Command[P]) -> Callable[P, Result]:
     def call(spec: Spec) -> Result:
         return _result(command.name, spec)
 
+    # What help() shows: the flag's name in Python, and types without the checks.
+    plain, signature = get_type_hints(command.takes), inspect.signature(call)
+    given = [one.replace(annotation=plain[one.name]) for one in signature.parameters.values()]
+    call.__signature__ = signature.replace(parameters=given)  # type: ignore[attr-defined]
+    call.__name__ = call.__qualname__ = command.name
+    call.__doc__ = re.sub("--([a-z-]+)", lambda flag: flag[1].replace("-", "_"), str(call.__doc__))
     return call
 
 

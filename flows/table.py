@@ -12,7 +12,7 @@ RUN = Command(
 )  # fmt: skip
 AUDIT = Command(
     "audit", spec.AuditSpec, "flows.pipeline.audit",
-    "Measure the overlap between existing splits, and write the splits without it; with `--against` it is `arrivals`.",
+    "Measure the overlap between existing splits, and write the splits without it.",
     "cleansplit audit --train train/ --test test/ --max-overlap 0.01",
 )  # fmt: skip
 DEDUPE = Command(

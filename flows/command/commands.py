@@ -31,7 +31,7 @@ from flows.engine.parameters import Command
 from flows.table import ARRIVALS, COMMANDS
 from tasks.addresses import printable
 from tasks.errors import CleanSplitError, UsageError
-from tasks.records import parameters as p
+from tasks.records.parameters import ReferenceName
 from tasks.records.spec_base import Spec, sentence
 from tasks.records.spec_searching import ArrivalsSpec
 from tasks.sources.layout import check_source
@@ -71,7 +71,7 @@ app = App(
 )
 
 
-def add(name: p.Named, source: str, *sources: str, workspace: p.Workspace = None) -> None:
+def add(name: ReferenceName, source: str, *sources: str, workspace: PurePath | None = None) -> None:
     """Add all images of some sources to a reference, which later batches are compared with."""
     for one in (source, *sources):
         _run(ARRIVALS, ArrivalsSpec.of(source=one, against=(name,), whole=True, workspace=workspace), False)

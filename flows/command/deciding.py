@@ -10,7 +10,6 @@ from pydantic import NonNegativeInt
 
 from flows.engine.interrupt import stop_as_usual
 from tasks.errors import DataError, UsageError
-from tasks.records import parameters as p
 from tasks.storage import Place, at, building, disk
 from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import counted
@@ -19,19 +18,12 @@ MOST, FEW = 8, 3  # folders and files that a dry run prints
 
 
 def review(
-    run: p.RunName = "latest", *, port: NonNegativeInt = 0, no_browser: bool = False, workspace: p.Workspace = None
+    run: str = "latest", *, port: NonNegativeInt = 0, no_browser: bool = False, workspace: PurePath | None = None
 ) -> None:
     """Open a local page for deciding the pairs of a run, until Ctrl-C. No data leave the machine.
 
     Every decision is saved at once in decisions.parquet of the workspace. The next run, audit, dedupe, split or
     sanitize in that workspace uses it.
-
-    Parameters
-    ----------
-    port
-        Port of 127.0.0.1 to listen on; by default any free port.
-    no_browser
-        Only print the address.
     """
     import threading
     import webbrowser
@@ -59,26 +51,17 @@ def review(
 
 
 def apply(
-    run: p.RunName = "latest",
+    run: str = "latest",
     *,
     move: PurePath | None = None,
     link: PurePath | None = None,
     execute: bool = False,
-    workspace: p.Workspace = None,
+    workspace: PurePath | None = None,
 ) -> None:
     """Move the removed images of a run away, or link the others; nothing is deleted. Without --execute it is a dry run.
 
     A dry run prints a summary, and writes a list of all files into the workspace. Images to review or to relabel stay
     where they are.
-
-    Parameters
-    ----------
-    move
-        Move the removed files out of their folders into this one.
-    link
-        Make this folder, with hard links to all files that stay; files in archives are copied.
-    execute
-        Make the change.
     """
     from tasks.exporting import apply as applying
     from tasks.exporting.originals import Originals

@@ -9,7 +9,6 @@ from pathlib import PurePath
 
 from tasks.errors import CleanSplitError, ServerError
 from tasks.kernel import engine
-from tasks.records import parameters as p
 from tasks.storage import at, disk
 from tasks.storage.workspace import in_use, workspace_at
 from tasks.vocabulary import counted
@@ -17,7 +16,7 @@ from tasks.vocabulary import counted
 PACKAGES = ("cleansplit", "prefect", "pyarrow", "numpy", "pillow", "obstore", "distributed")
 
 
-def doctor(*, workspace: p.Workspace = None) -> None:
+def doctor(*, workspace: PurePath | None = None) -> None:
     """Show versions, Prefect's server, work pool and workers, and the workspace, with their problems.
 
     A workspace that exists is entered as by a run. The first problem decides the exit code.

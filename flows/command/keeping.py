@@ -4,8 +4,10 @@ import sys
 from dataclasses import replace
 from pathlib import PurePath
 
+from pydantic import PositiveInt
+
 from tasks.errors import DataError, StorageError, UsageError
-from tasks.records import parameters as p
+from tasks.records.parameters import ReferenceName
 from tasks.reporting.read import read_findings, read_report
 from tasks.storage import Place, at, building, disk
 from tasks.storage.cleaning import clean as remove_old
@@ -13,7 +15,7 @@ from tasks.storage.workspace import find_run, workspace_at
 from tasks.vocabulary import Format, counted
 
 
-def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
+def verify(run: str = "latest", *, workspace: PurePath | None = None) -> None:
     """Verify every file, row and count of a run. Problems are listed on standard output."""
     from tasks.reporting.verify import require_verified
 
@@ -22,14 +24,8 @@ def verify(run: p.RunName = "latest", *, workspace: p.Workspace = None) -> None:
     print(f"{folder.last} is intact.", file=sys.stderr)
 
 
-def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
-    """Build the page of a run again from its folder, with the history of its workspace.
-
-    Parameters
-    ----------
-    out
-        File to write; by default RUN.html in the current folder. The page in the run's folder is not changed.
-    """
+def report(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+    """Build the page of a run again from its folder, with the history of its workspace."""
     from jinja2 import UndefinedError
 
     from tasks.presenting.page import build_page
@@ -46,16 +42,8 @@ def report(run: p.RunName = "latest", *, out: PurePath | None = None, workspace:
     print(target)
 
 
-def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
-    """Show what changed between two runs: settings, rows, overlap, accuracy.
-
-    Parameters
-    ----------
-    one
-        The earlier run: its folder, its id, or latest.
-    other
-        The later run.
-    """
+def compare(one: str, other: str, *, workspace: PurePath | None = None) -> None:
+    """Show what changed between two runs: settings, rows, overlap, accuracy."""
     from rich.console import Console
 
     from tasks.presenting.changes import changes
@@ -67,11 +55,11 @@ def compare(one: str, other: str, *, workspace: p.Workspace = None) -> None:
 
 
 def export(
-    run: p.RunName = "latest",
+    run: str = "latest",
     *,
     format: Format,  # noqa: A002  # the word of the command
     out: PurePath | None = None,
-    workspace: p.Workspace = None,
+    workspace: PurePath | None = None,
 ) -> None:
     """Write the splits of a run in another format.
 
@@ -79,13 +67,6 @@ def export(
     file per image: PNGs for glyphs, the originals for photographs; links makes hard links to the originals. parquet
     stores the files inside Parquet, which datasets displays. Two sets are written: raw, and sanitized without the
     removed images.
-
-    Parameters
-    ----------
-    format
-        course, npz, folder, links or parquet.
-    out
-        Folder to write; it must not exist. By default RUN-FORMAT in the current folder.
     """
     from tasks.exporting.export import export_run
 
@@ -98,16 +79,8 @@ def export(
     print(target)
 
 
-def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p.Workspace = None) -> None:
-    """Download the folder of a run from a workspace in a bucket, and verify it.
-
-    Parameters
-    ----------
-    run
-        The run: its folder or address, its id, or latest.
-    out
-        Folder to write; it must not exist. By default RUN in the current folder.
-    """
+def pull(run: str = "latest", *, out: PurePath | None = None, workspace: PurePath | None = None) -> None:
+    """Download the folder of a run from a workspace in a bucket, and verify it."""
     from tasks.exporting.export import pull_run
 
     folder = find_run(run, workspace_at(workspace))
@@ -116,7 +89,7 @@ def pull(run: p.RunName = "latest", *, out: PurePath | None = None, workspace: p
     print(target)
 
 
-def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
+def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
     """Remove all but the newest runs, and the intermediate results that only the removed runs used."""
     done = remove_old(workspace_at(workspace), keep)
     for name in done.runs:
@@ -124,7 +97,7 @@ def clean(*, keep: p.KeptRuns, workspace: p.Workspace = None) -> None:
     print(*done.sentences, sep="\n", file=sys.stderr)
 
 
-def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None) -> None:
+def list_segments(name: ReferenceName | None = None, *, workspace: PurePath | None = None) -> None:
     """List the references, or the segments of one: what became of each batch, and why segments were dropped."""
     from tasks.records.references import FOLDER, find_reference
 
@@ -141,7 +114,7 @@ def list_segments(name: p.Named | None = None, *, workspace: p.Workspace = None)
         print(f"{one.id}  {one.added}  {counted(one.prints.rows, 'image')} from {one.arrived.in_short}{dropped}")
 
 
-def verify_reference(name: p.Named, *, workspace: p.Workspace = None) -> None:
+def verify_reference(name: ReferenceName, *, workspace: PurePath | None = None) -> None:
     """Verify every file of a reference."""
     from tasks.records.references import find_reference, require_intact
 
@@ -150,7 +123,7 @@ def verify_reference(name: p.Named, *, workspace: p.Workspace = None) -> None:
     print(f"{name} is intact.", file=sys.stderr)
 
 
-def drop(name: p.Named, segment: str, *, reason: str, workspace: p.Workspace = None) -> None:
+def drop(name: ReferenceName, segment: str, *, reason: str, workspace: PurePath | None = None) -> None:
     """Drop a segment, given the start of its id: it stays in the list, and no later batch is compared with it."""
     from tasks.records.references import commit, find_reference
 

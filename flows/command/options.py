@@ -8,6 +8,7 @@ from cyclopts import Group, Parameter
 from pydantic import Field
 
 from flows.engine.parameters import Command, descriptions_in, parameters_of
+from tasks.records.parameters import described
 from tasks.records.spec import Spec
 
 POSITIONAL = ("root", "source", "run")  # typed without --
@@ -53,7 +54,9 @@ def _shown(default: Any) -> str:
 def with_help(function: Callable[..., Any]) -> Callable[..., Any]:
     """Describe the options of a command without a flow."""
     for name, hint in inspect.get_annotations(function).items():
-        function.__annotations__[name] = _described(hint)
+        if name != "return":
+            about = Field(description=described(function.__name__, name))
+            function.__annotations__[name] = _described(Annotated[hint, about])
     return function
 
 

@@ -1,9 +1,8 @@
 """The description of each parameter, for all flows and commands, and the types that several of them share.
 
-The help of commands and the run forms of Prefect show it; `tasks.records.spec_base.Spec` adds it to the parameter.
+The help of commands and the run forms of Prefect show it.
 """
 
-from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
@@ -24,17 +23,19 @@ DESCRIPTIONS = {
     "folder with one subfolder per class, an http(s) URL, secret:NAME for a Secret block of Prefect that holds the "
     "URL, notmnist, fonts, or fonts:FOLDER.",
     "small": "Source of test, of the same kinds. Give both sources or neither.",
-    "ReproduceSpec.large": "The archive notMNIST_large, or a URL of it. If both are unset, they are downloaded.",
-    "ReproduceSpec.small": "The archive notMNIST_small, or a URL of it.",
+    "reproduce.large": "The archive notMNIST_large, or a URL of it. If both are unset, they are downloaded.",
+    "reproduce.small": "The archive notMNIST_small, or a URL of it.",
     "dataset": "Both sources by one name, if they are unset: fonts, fonts:FOLDER, or notmnist.",
-    "AuditSpec.dataset": "A public data set by name, which is downloaded and verified, instead of a root.",
+    "audit.dataset": "A public data set by name, which is downloaded and verified, instead of a root.",
     "root": "A folder or archive with the splits as folders: train, test, and optionally val, valid, dev or "
     "validation; or Parquet files, .npz, IDX files, CIFAR's pickles, a table of paths, or shards: see docs/data.md. "
     "If unset, give --train and --test.",
-    "AuditSpec.train": "Source of the train split: a folder, an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or "
+    "audit.train": "Source of the train split: a folder, an archive (.tar, plain or as .gz, .bz2, .xz or .zst; or "
     ".zip) or an http(s) URL of one, with one subfolder per class or without any.",
-    "AuditSpec.test": "Source of the test split, of the same kinds. Repeat --test to audit several benchmarks.",
-    "AuditSpec.validation": "Source of the validation split; optional.",
+    "audit.test": "Source of the test split, of the same kinds. A command audits several if you repeat it.",
+    "audit.validation": "Source of the validation split; optional.",
+    "add.source": "A folder or archive of images, or another form of docs/data.md.",
+    "sources": "More sources.",
     "source": "A folder or archive of images, with or without a subfolder per class; or another form of docs/data.md.",
     "against": "Reference to compare the batch with; give the option once for each reference.",
     "accept": "Add the new images to the first reference, and list all others in quarantine.parquet.",
@@ -83,7 +84,7 @@ DESCRIPTIONS = {
     "NAME.npy with its ids in NAME.txt. An id is the split and the path, as in train/cat/1.png.",
     "keep": "Which image of a group of duplicates stays: the largest, among equals the one with the most "
     "bytes; or the first by its name, which also decides between equals.",
-    "CleanSpec.keep": "Number of runs to keep; the newest is always among them.",
+    "clean.keep": "Number of runs to keep; the newest is always among them.",
     "chains": "What to do with a chain, where A is a duplicate of B, and B of C, but A not of C: keep one group, in "
     "which several images stay, or cut it into groups with one image that stays in each.",
     # Training.
@@ -106,10 +107,25 @@ DESCRIPTIONS = {
     "of CLEANSPLIT_CLUSTER; without either, runner dask starts a cluster on this machine.",
     "fresh": "First delete all intermediate results in the workspace. review, apply, export, sanitize and evaluate of "
     "other runs then need these runs again.",
+    # Of commands without a flow.
+    "report.out": "File to write; by default RUN.html in the current folder. The page in the run's folder stays.",
+    "one": "The earlier run: its folder, its id, or latest.",
+    "other": "The later run.",
+    "format": "course, npz, folder, links or parquet.",
+    "export.out": "Folder to write; it must not exist. By default RUN-FORMAT in the current folder.",
+    "pull.run": "The run: its folder or address, its id, or latest.",
+    "pull.out": "Folder to write; it must not exist. By default RUN in the current folder.",
+    "port": "Port of 127.0.0.1 to listen on; by default any free port.",
+    "no_browser": "Only print the address.",
+    "move": "Move the removed files out of their folders into this one.",
+    "link": "Make this folder, with hard links to all files that stay; files in archives are copied.",
+    "execute": "Make the change.",
+    "name": "The reference: letters, digits, - and _.",
+    "segment": "The segment: the start of its id, which `cleansplit reference list NAME` shows.",
+    "reason": "Why it is dropped; the list shows it.",
 }
 
-# For commands without a spec.
-RunName = Annotated[str, Field(description=DESCRIPTIONS["run"])]
-Named = Annotated[ReferenceName, Field(description="The reference: letters, digits, - and _.")]
-KeptRuns = Annotated[PositiveInt, Field(description=DESCRIPTIONS["CleanSpec.keep"])]
-Workspace = Annotated[PurePath | None, Field(description=DESCRIPTIONS["workspace"])]
+
+def described(command: str, name: str) -> str:
+    """Return the description of a parameter of a command, which may have its own."""
+    return DESCRIPTIONS.get(f"{command}.{name}") or DESCRIPTIONS[name]

@@ -4,6 +4,7 @@ import os  # noqa: TID251  # the environment, no file
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from inspect import get_annotations
+from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from pydantic import Field, PositiveInt, TypeAdapter, ValidationError
@@ -24,14 +25,14 @@ LIMITS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at mos
 class Spec:
     """The common parameters of all flows."""
 
-    workspace: p.Workspace = None
+    workspace: Annotated[PurePath | None, Field(description=p.DESCRIPTIONS["workspace"])] = None
 
     def __init_subclass__(cls) -> None:
         """Add the description to each parameter, for the schema, the help of commands and the run forms of Prefect."""
+        command = cls.__name__.removesuffix("Spec").lower()
         for name, hint in get_annotations(cls).items():
             if getattr(hint, "__origin__", None) is not ClassVar:
-                said = p.DESCRIPTIONS.get(f"{cls.__name__}.{name}") or p.DESCRIPTIONS[name]
-                cls.__annotations__[name] = Annotated[hint, Field(description=said)]
+                cls.__annotations__[name] = Annotated[hint, Field(description=p.described(command, name))]
 
     @classmethod
     def of(cls, **parameters: Any) -> Self:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import pydoc
 import re
 import subprocess
 import sys
@@ -133,6 +134,14 @@ def test_a_call_that_the_system_ends_says_so_and_paths_are_sources(data: Path, t
     assert "CleanSplitError: ended by signal 9, perhaps for want of memory; the same call resumes." in done.stderr
     found = cleansplit.audit(root=cast(Any, data), workspace=tmp_path)
     assert found.report.pair("test", "train").either == 2
+
+
+@pytest.mark.parametrize("name", ["run", "audit", "dedupe", "split"])
+def test_help_shows_a_call_that_can_be_typed(name: str) -> None:
+    shown = pydoc.plain(pydoc.render_doc(getattr(cleansplit, name)))
+    assert f"\n{name}(" in shown
+    assert "workspace: pathlib.PurePath | None = None" in shown
+    assert not re.search("--[a-z]|FieldInfo|Validator", shown)
 
 
 def test_parameters_are_those_of_the_command() -> None:

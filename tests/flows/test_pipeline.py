@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import inspect
 import json
 import re
@@ -37,7 +38,7 @@ from flows.table import CLEAN, COMMANDS, REPRODUCE, VERIFY
 from tasks.errors import DataError, GateError, UsageError
 from tasks.kernel import engine
 from tasks.records import Report
-from tasks.records.parameters import DESCRIPTIONS
+from tasks.records.parameters import DESCRIPTIONS, described
 from tasks.records.spec import RunSpec
 from tests.build import MEASURED, glyphs, members_of, write_tar
 from tests.schema import schema
@@ -45,7 +46,6 @@ from tests.schema import schema
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 QUICK: dict[str, Any] = {"models": ("1nn",), "sizes": ("all",), "trainings": 1}
-SHARED = {"run", "workspace", "workers", "runner"}  # parameters that commands without a flow take as well
 
 
 def run_again(workspace: Path, sources: dict[str, Any], **changed: Any) -> UUID:
@@ -325,16 +325,20 @@ def test_the_run_may_be_given_without_the_name_of_the_parameter(flow: Any) -> No
     assert arguments_of(flow.name.removeprefix("cleansplit-"))["run"].index == 0
 
 
-@pytest.mark.parametrize("command", ["verify", "report", "compare", "export", "clean", "reproduce"])
-def test_other_commands_describe_what_they_share_with_the_flows_in_the_same_words(command: str) -> None:
-    described = {name: typed.parameter.help for name, typed in arguments_of(command).items() if name in SHARED}
-    assert "workspace" in described
-    assert described == {name: DESCRIPTIONS[name] for name in described}
+OTHERS = ["verify", "report", "compare", "export", "clean", "review", "apply", "pull", "doctor"]
+
+
+@pytest.mark.parametrize("command", [*OTHERS, *(f"reference {part}" for part in ("add", "list", "verify", "drop"))])
+def test_other_commands_describe_every_parameter_in_the_words_of_the_flows(command: str) -> None:
+    shown = {name: typed.parameter.help for name, typed in arguments_of(command).items()}
+    assert shown["workspace"] == DESCRIPTIONS["workspace"]
+    assert shown == {name: described(command.split()[-1], name) for name in shown}
 
 
 def arguments_of(command: str) -> dict[str, Any]:
     """Return the options of the command, as its help shows them, by name."""
-    return {typed.field_info.name: typed for typed in app[command].assemble_argument_collection(parse_docstring=True)}
+    found = functools.reduce(lambda part, word: part[word], command.split(), app)
+    return {typed.field_info.name: typed for typed in found.assemble_argument_collection(parse_docstring=True)}
 
 
 @pytest.mark.parametrize(
