@@ -7,8 +7,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 
+import yaml
 from rich.console import Console
 
 from tasks.presenting.terminal import table_of
@@ -17,37 +19,7 @@ from tasks.storage import tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import SplitName
 
-ARCHIVES = {  # bytes, sha256, members, readable: wangruowen@645917f, CharlesHolbrow@045f071, AGhiuta@c2bbc42
-    "large": (247_336_696, "1e8261b75484b520dc76027f5c22af50fe608e3bb16277caec086eb928f9b61c", 529_119, 529_114),
-    "small": (8_458_043, "76b2ef7ccc56452964780569db37b279c9cbe1bf442c3b38be784752683b3cec", 18_726, 18_724),
-}
-READABLE = {  # per class, A to J: AGhiuta@c2bbc42, FilipLangr@48a6ebc
-    "large": (52_909, 52_911, 52_912, 52_911, 52_912, 52_912, 52_912, 52_912, 52_912, 52_911),
-    "small": (1_872, 1_873, 1_873, 1_873, 1_873, 1_872, 1_872, 1_872, 1_872, 1_872),
-}
-UNREADABLE = {  # CharlesHolbrow@045f071, Itsukara@d75a5d6
-    "large": (
-        "A/RnJlaWdodERpc3BCb29rSXRhbGljLnR0Zg==.png",
-        "A/SG90IE11c3RhcmQgQlROIFBvc3Rlci50dGY=.png",
-        "A/Um9tYW5hIEJvbGQucGZi.png",
-        "B/TmlraXNFRi1TZW1pQm9sZEl0YWxpYy5vdGY=.png",
-        "D/VHJhbnNpdCBCb2xkLnR0Zg==.png",
-    ),
-    "small": ("A/RGVtb2NyYXRpY2FCb2xkT2xkc3R5bGUgQm9sZC50dGY=.png", "F/Q3Jvc3NvdmVyIEJvbGRPYmxpcXVlLnR0Zg==.png"),
-}
-MOMENTS = {  # mean and standard deviation as printed, A to J: Itsukara@d75a5d6; all: CharlesHolbrow@045f071
-    "large": (
-        "-.12825 .44312", "-.00756 .454491", "-.142258 .439806", "-.0573678 .455648", "-.0698991 .452941",
-        "-.125583 .447089", "-.0945813 .44624", "-.0685221 .454232", ".0307862 .468898", "-.153359 .443657",
-        "-.081659585 .45423251",
-    ),
-    "small": (
-        "-.132626 .445128", ".00535608 .457115", "-.141521 .44269", "-.0492167 .459759", "-.0599148 .45735",
-        "-.118185 .452279", "-.0925503 .449006", "-.0586893 .458759", ".0526451 .471893", "-.151689 .448014",
-        "-.074636243 .45862216",
-    ),
-}  # fmt: skip
-ACCURACIES = {50: 0.4849, 100: 0.7136, 1000: 0.8425, 5000: 0.8464, 200_000: 0.9006}  # Krids@43463e1
+PUBLISHED = yaml.safe_load(files("tasks.reporting").joinpath("published_figures.yaml").read_text())
 SAME_ACCURACY = 0.002  # other versions of the solver stop at slightly different points
 Verdict = Literal["equal", "different", "not checked"]
 
@@ -77,21 +49,21 @@ def figures(report: Report) -> list[Figure]:
 
 def _files(report: Report) -> Iterator[Figure]:
     for source in report.inputs:
-        role, (size, sha256, count, readable) = source.role, ARCHIVES[source.role]
-        yield Figure(f"bytes of the {role} archive", size, source.bytes)
-        yield Figure(f"sha256 of the {role} archive", sha256, source.sha256)
-        yield Figure(f"members of {role}", count, members(report, role, "members"))
-        yield Figure(f"readable images of {role}", readable, members(report, role, "accepted"))
-        for letter, rows in zip("ABCDEFGHIJ", READABLE[role], strict=True):
+        role, archive = source.role, PUBLISHED["archives"][source.role]
+        yield Figure(f"bytes of the {role} archive", archive["bytes"], source.bytes)
+        yield Figure(f"sha256 of the {role} archive", archive["sha256"], source.sha256)
+        yield Figure(f"members of {role}", archive["members"], members(report, role, "members"))
+        yield Figure(f"readable images of {role}", archive["accepted"], members(report, role, "accepted"))
+        for letter, rows in zip("ABCDEFGHIJ", PUBLISHED["readable"][role], strict=True):
             yield Figure(f"readable images of {role} {letter}", rows, members(report, role, "accepted", letter))
         own = [("role", "=", role), ("outcome", "=", "quarantined")]
         refused = tables.read(run_at(report.run) / "quarantine.parquet", filters=own).to_pylist()
-        names = tuple(sorted(f"{row['class_name']}/{row['member']}" for row in refused))
-        yield Figure(f"unreadable members of {role}", UNREADABLE[role], names)
+        names = sorted(f"{row['class_name']}/{row['member']}" for row in refused)
+        yield Figure(f"unreadable members of {role}", PUBLISHED["unreadable"][role], names)
 
 
 def _moments(report: Report) -> Iterator[Figure]:
-    for role, printed in MOMENTS.items():
+    for role, printed in PUBLISHED["moments"].items():
         for letter, pair in zip((*"ABCDEFGHIJ", None), printed, strict=True):
             for column, text in zip(("mean", "std"), pair.split(), strict=True):
                 unit = 10.0 ** -len(text.partition(".")[2])  # of the last printed digit
@@ -122,7 +94,7 @@ def _overlap(report: Report) -> Iterator[Figure]:
 
 
 def _scores(report: Report) -> Iterator[Figure]:
-    for rows, value in ACCURACIES.items():
+    for rows, value in PUBLISHED["accuracies"].items():
         name = f"accuracy of softmax on {rows:,} rows (within {SAME_ACCURACY})"
         yield Figure(name, value, accuracy(report, "softmax", rows), SAME_ACCURACY)
 
@@ -165,6 +137,6 @@ def print_figures(figures: Sequence[Figure], console: Console) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         return f"{len(value)}: {', '.join(value)}"
     return f"{value:.8g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
