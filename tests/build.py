@@ -23,6 +23,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import set_pixel_data
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from tasks.arrays import Bits
 from tasks.records import Reading
 from tasks.sources import archive
 from tasks.sources.archive import Entry
@@ -140,6 +141,11 @@ def noise(image: Gray, pixels: int, seed: int) -> Gray:
     inked = np.flatnonzero(changed > 127)
     changed.flat[np.random.default_rng(seed).permutation(inked)[:pixels]] = 0
     return changed
+
+
+def colourless(pictures: int) -> Bits:
+    """Return the fine colours of gray pictures, uint8 (pictures, 128); see `tasks.registration.colours`."""
+    return np.full((pictures, 128), 128, np.uint8)
 
 
 def scene(width: int, height: int, seed: int = 0) -> Image.Image:

@@ -31,6 +31,7 @@ from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
 from tasks.classes.jpeg import SOS, MarkerSegment, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
+from tasks.registration.colours import colours_of
 from tasks.storage.copies import COPY_SIDE
 
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # of EXIF
@@ -74,15 +75,14 @@ class Decoded(NamedTuple):
         about = f"{self.image.mode} {self.width} {self.height} ".encode()
         return md5(b"".join([about, *parts]), usedforsecurity=False).digest()
 
-    def thumbnail(self) -> bytes:
-        """Return the image as a JPEG of at most `THUMBNAIL_SIDE` pixels a side."""
-        pixels, factor = self.pixels, THUMBNAIL_SIDE / max(self.image.size)
-        if factor < 1:
-            width, height = (max(1, round(factor * side)) for side in self.image.size)
-            # With this gap, Pillow reduces the image by an integer factor before it resizes.
-            pixels = np.asarray(self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0))
-        space, sampling = ("RGB", "444") if pixels.ndim == 3 else ("GRAY", "Gray")
-        return simplejpeg.encode_jpeg(np.atleast_3d(pixels), THUMBNAIL_QUALITY, space, sampling, fastdct=False)
+    def small(self) -> Gray:
+        """Return the pixels of the image with at most `THUMBNAIL_SIDE` of them a side."""
+        factor = THUMBNAIL_SIDE / max(self.image.size)
+        if factor >= 1:
+            return self.pixels
+        width, height = (max(1, round(factor * side)) for side in self.image.size)
+        # With this gap, Pillow reduces the image by an integer factor before it resizes.
+        return np.asarray(self.image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0))
 
 
 class Photograph(NamedTuple):
@@ -104,7 +104,14 @@ class Photograph(NamedTuple):
     thumbnail: bytes
     gray: bytes  # side x side gray values
     copy: bytes  # 64 x 64 gray values
+    colours: bytes  # see `tasks.registration.colours`
     remark: str
+
+
+def as_jpeg(pixels: Gray) -> bytes:
+    """Return pixels, uint8 (height, width[, 3]), as a JPEG."""
+    space, sampling = ("RGB", "444") if pixels.ndim == 3 else ("GRAY", "Gray")
+    return simplejpeg.encode_jpeg(np.atleast_3d(pixels), THUMBNAIL_QUALITY, space, sampling, fastdct=False)
 
 
 @contextmanager
@@ -130,10 +137,11 @@ def photograph(data: bytes, reduced: bool, side: int, cheap: bool = False) -> Ph
     constant = gray.count(gray[:1]) == len(gray) and found.constant
     if constant and found.coded:
         constant = decode(data, False, cheap).constant
-    thumbnail = found.thumbnail()
+    small = found.small()
+    thumbnail = as_jpeg(small)
     digest = found.digest_of(b"reduced", copy, thumbnail) if found.coded else found.digest
     about = found.image.mode, found.width, found.height, constant, found.taken, found.patient, found.series
-    return Photograph(*about, digest, found.coded, thumbnail, gray, copy, found.remark)
+    return Photograph(*about, digest, found.coded, thumbnail, gray, copy, colours_of(small), found.remark)
 
 
 @refusing()

@@ -46,8 +46,9 @@ def write_fingerprints(
     view = VIEWS[reading.view]
     bits = view.bits(images.gray)
     if reading.kind == "photographs":
-        texture, framed = facts_of(read_copies(workspace / shard.copies, np.arange(len(images)))[known["copy"]])
-        known |= {"texture": pa.array(texture), "framed": pa.array(framed)}
+        copies, fine = read_copies(workspace / shard.copies, np.arange(len(images))), known.pop("colours")
+        texture, framed, colours = facts_of(copies[known["copy"]], tables.bytes_of(fine))
+        known |= {"texture": pa.array(texture), "framed": pa.array(framed), "colours": tables.binary(colours)}
         bits[(texture < SMOOTH) & ~framed] = 0  # without texture, only exact duplicates
     if right:
         known["md5"] = pc.coalesce(pa.array(map(right.get, images.ids.to_pylist()), pa.binary(16)), known["md5"])
@@ -68,7 +69,7 @@ def _of_glyphs(images: ImageRows) -> dict[str, pa.Array]:
 
 
 def _of_photographs(images: ImageRows, photographs: Place) -> dict[str, pa.Array]:
-    facts = tables.read(photographs, ["id", "md5", "constant", "width", "height", "bytes"])
+    facts = tables.read(photographs, ["id", "md5", "constant", "width", "height", "bytes", "colours"])
     at = pc.index_in(images.ids, value_set=facts["id"].combine_chunks())
     facts = facts.take(at)
     width, height = (facts[name].cast(pa.int64()) for name in ("width", "height"))
@@ -79,6 +80,7 @@ def _of_photographs(images: ImageRows, photographs: Place) -> dict[str, pa.Array
         "pixels": pc.multiply(width, height),
         "bytes": facts["bytes"],
         "aspect": pc.divide(width.cast(pa.float32()), height.cast(pa.float32())),
+        "colours": facts["colours"],
         "font": pa.nulls(len(images), pa.string()),
         "copy": at.cast(pa.int64()),
     }

@@ -93,8 +93,8 @@ def _photograph_in(answer: bytes) -> Photograph:
     told: list[Any] = json.loads(answer)
     if len(told) == 2:  # reason and detail
         raise UnreadableError(*told)
-    *about, digest, coded, thumbnail, gray, copy, remark = told
-    made = (field and bytes.fromhex(field) for field in (digest, coded, thumbnail, gray, copy))
+    *about, digest, coded, thumbnail, gray, copy, colours, remark = told
+    made = (field and bytes.fromhex(field) for field in (digest, coded, thumbnail, gray, copy, colours))
     return Photograph._make([*about, *made, remark])
 
 

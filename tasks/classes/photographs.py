@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
         "patient": pa.string(),  # of DICOM
         "series": pa.string(),
         "thumbnail": pa.binary(),
+        "colours": pa.binary(128),  # see `tasks.registration.colours`
         "remark": pa.string(),  # warnings of its decoder
     }
 )

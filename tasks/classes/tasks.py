@@ -70,7 +70,7 @@ def _shard_inputs(part: Part, reading: Reading) -> dict[str, Any]:
     """Return the inputs that determine a shard: the part's own members, not the rest of the source."""
     inputs = {"version": VERSION, "role": part.role, "classes": list(part.labels), "members": part.digest}
     if reading.kind == "photographs":
-        inputs["photographs"] = 24
+        inputs["photographs"] = 25
     return inputs | {"side": reading.side} | shaped_by(reading.kind)
 
 

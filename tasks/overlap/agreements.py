@@ -5,7 +5,8 @@ the original, and the original not its place in the crop. The inside of bars aro
 the two images have different shapes, the middle of each that has the shape of the other. The highest agreement counts.
 
 Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
-their agreement is negative. The pair may be a duplicate, but this is never certain.
+their agreement is negative, and so it is if both have strong colours, but different ones. The pair may be a duplicate,
+but this is never certain.
 """
 
 import numpy as np
@@ -16,6 +17,7 @@ from tasks.overlap.patterns import shared_bits, similarity
 from tasks.overlap.threshold import NEAR_IDENTICAL
 from tasks.registration.agreement import agreement, overlay, textured
 from tasks.registration.align import register_coarsely, register_finely
+from tasks.registration.colours import differ_in_colour
 from tasks.registration.forms import are_trimmed, middles, seen_through
 from tasks.registration.sharpness import equally_sharp
 from tasks.registration.views import LOWEST
@@ -32,7 +34,7 @@ TEXTURED = 0.12  # share of an image that needs texture to make a pair certain
 def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
     """Return the agreement of each pair of photographs, float64 (n,), with the first of each mirrored or not.
 
-    It is rounded to 1e-4, and negative for little texture. If small copies rule a pair out, it is their agreement.
+    It is rounded to 1e-4, and negative if it proves little. If small copies rule a pair out, it is their agreement.
     """
 
     def decide(start: int) -> Floats:
@@ -47,6 +49,8 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
             seen[side] = seen_through(seen[side], middles(seen[side], own.framed[there], shape[there]))
             share = np.minimum(textured(seen[side].astype(np.float32)), other.texture[there])
             found[there] = _higher(found[there], _both_ways(seen[0], seen[1], share))
+        alike = ~are_trimmed(one.aspect / two.aspect)  # in pictures of other shapes, colours have other places
+        found[(found >= LOWEST) & alike & differ_in_colour(one.colours, two.colours, mirrored)] *= -1
         return found
 
     with several_threads() as pool:
@@ -57,7 +61,7 @@ def agreements(first: Copies, second: Copies, mirrored: bool = False) -> Floats:
 def similarity_of(one: Images, two: Images) -> Floats:
     """Return the measured similarity of pairs of images, float64 (n,), whether they were candidates or not.
 
-    It is negative for photographs with little texture.
+    It is negative for photographs whose agreement proves little.
     """
     found = np.ones(len(one))
     differ = np.flatnonzero((one.digests != two.digests).any(axis=1))
@@ -89,7 +93,7 @@ def _decided(first: Gray, second: Gray, share: Pixels) -> Floats:
     small_one, small_two = quartered(first), quartered(second)
     maps = register_coarsely(small_one, small_two)
     agreed = agreement(overlay(small_one, small_two, maps, smooth=False))
-    found = np.maximum(agreed, 0).astype(np.float64)  # a negative one would mean little texture
+    found = np.maximum(agreed, 0).astype(np.float64)  # a negative one would mean that it proves little
     on = np.flatnonzero(found >= GOES_ON)
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]

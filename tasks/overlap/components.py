@@ -18,7 +18,7 @@ GAP = 1.0  # units of z between the copies of an image and its other candidates
 MATCH = np.dtype(
     [
         ("best", "f8"),  # similarity of the best match that is not identical, 0 without one
-        ("faint", "f8"),  # the same of matches with little texture, which are never certain
+        ("faint", "f8"),  # the same of matches whose agreement proves little
         ("beyond", "f8"),  # agreement of look-alikes, see `look_alikes_of`
         ("chained", "?"),  # near-identity proves nothing
         ("identical", "?"),  # the other split has the same image

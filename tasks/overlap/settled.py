@@ -26,7 +26,7 @@ Both = tuple[Images, Images]
 class Settled(NamedTuple):
     """Pairs of a join, and which are duplicates, judged so by a person, or undecided; `line` as in `lines_of`.
 
-    If the user `asked` for a threshold, it also decides pairs with little texture, whose agreement is negative.
+    If the user `asked` for a threshold, it also decides pairs whose agreement is negative, as it proves little.
     """
 
     pairs: Pairs
@@ -125,7 +125,7 @@ def _with_judged(join: Join, pairs: Pairs, decisions: Decisions) -> Pairs:
 
 
 def with_similarity(join: Join, pairs: Pairs) -> Pairs:
-    """Return pairs with their measured similarity, which is negative for little texture."""
+    """Return pairs with their measured similarity, which is negative if it proves little."""
     return pairs._replace(similarity=similarity_of(join.both[0].take(pairs.first), join.both[1].take(pairs.second)))
 
 

@@ -81,7 +81,7 @@ class Reference:
     ruling: Ruling | None = None
     version: int = 0  # of the verdict
     judged: int = 0  # rows when the verdict was made
-    format: Literal[3] = 3  # of the fingerprints in segments; a batch needs the same
+    format: Literal[4] = 4  # of the fingerprints in segments; a batch needs the same
 
     @property
     def folder(self) -> str:

@@ -14,7 +14,7 @@ WhyNot = Literal["alike", "chance", "faint"]
 WARNINGS: dict[WhyNot, str] = {
     "alike": "Near-duplicates cannot be distinguished from look-alikes in some of these images",
     "chance": "Even random pairs of these images match",
-    "faint": "Some of these images have little texture",
+    "faint": "Some similar images have little texture, or different colours",
 }
 
 
@@ -123,7 +123,9 @@ class Verdict:
     def predicted_at(self, similarity: float, undecided: bool) -> Predicted | None:
         """Return the prediction for matches of at least this similarity; None if kinds of images are judged apart."""
         known = [point for point in self.curve if point.similarity <= similarity + 1e-9]
-        special = undecided and similarity >= (self.threshold or 1)  # of little texture, or in a chain
+        special = undecided and similarity >= (
+            self.threshold or 1
+        )  # of little texture, in different colours, or in a chain
         return known[-1] if known and len(self.kinds) < 2 and not special else None
 
     @property

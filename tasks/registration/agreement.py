@@ -9,7 +9,7 @@ from tasks.arrays import Mask, Pixels
 from tasks.registration.sharpness import half_filter, smoothed
 from tasks.registration.warp import contiguous, warped
 
-VERSION = 15  # of the measure; other versions may give other agreements
+VERSION = 16  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks import kernel
 from tasks.arrays import Bits, Floats, Gray, Mask, Pixels, RowNumbers
 from tasks.registration.agreement import overlay, textured
+from tasks.registration.colours import colours_inside
 from tasks.registration.views import BITS, SIDE, comparable_bits
 
 MOVE, ZOOM = 3 / 32, 0.1  # shift in coordinates, which is half as much of the side; change of scale
@@ -96,11 +97,17 @@ def are_framed(window: Floats) -> Mask:
     return np.any(window[:, :2] <= FRAMED, axis=1)
 
 
-def facts_of(copies: Gray) -> tuple[Pixels, Mask]:
-    """Return the share of copies, uint8 (n, 64, 64), with texture, float32 (n,), and which are framed, bool (n,)."""
+def facts_of(copies: Gray, colours: Bits) -> tuple[Pixels, Mask, Bits]:
+    """Return the share of copies, uint8 (n, 64, 64), with texture, float32 (n,), and which are framed, bool (n,).
+
+    The third value has the colours inside the frames, uint8 (n, 32), given the fine ones of all, uint8 (n, 128).
+    """
     parts = np.array_split(copies, 1 + len(copies) // AT_ONCE)
     share = np.concatenate([textured(part.astype(np.float32)) for part in parts])
-    return share, np.concatenate([are_framed(windows(part)) for part in parts])
+    window = np.concatenate([windows(part) for part in parts])
+    framed = are_framed(window)
+    window[~framed] = 1, 1, 0, 0
+    return share, framed, colours_inside(colours, window)
 
 
 def seen_through(copies: Gray, window: Floats) -> Gray:

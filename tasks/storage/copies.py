@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tasks.arrays import Gray, Mask, Pixels, RowNumbers
+from tasks.arrays import Bits, Gray, Mask, Pixels, RowNumbers
 from tasks.errors import DataError
 from tasks.storage import Place, tables
 from tasks.storage.disk import storage_errors
 
 COPY_SIDE = 64
-FACTS = ("texture", "framed", "aspect")
+FACTS = ("texture", "framed", "colours", "aspect")
 NAMED_BY = ("file", "copy", *FACTS)  # columns of tables with copies
 
 
@@ -20,7 +20,8 @@ NAMED_BY = ("file", "copy", *FACTS)  # columns of tables with copies
 class Copies:
     """The copy of each row: the number of its file and its position there, int64 (n,), and facts about it.
 
-    These are the share with texture, from 0 to 1, whether it is framed, and its width over its height; all (n,).
+    These are the share with texture, from 0 to 1, whether it is framed, its colours, uint8 (n, 32), and its width over
+    its height; the others are (n,).
     """
 
     files: Sequence[Place]
@@ -28,12 +29,14 @@ class Copies:
     place: RowNumbers
     texture: Pixels
     framed: Mask
+    colours: Bits
     aspect: Pixels
 
     @classmethod
     def of(cls, files: Sequence[Place], table: pa.Table) -> "Copies":
         """Return the copies that the rows of a table name."""
-        return cls(files, *(table[name].to_numpy() for name in NAMED_BY))
+        columns = {name: table[name].to_numpy() for name in NAMED_BY if name != "colours"}
+        return cls(files, colours=tables.bytes_of(table["colours"]), place=columns.pop("copy"), **columns)
 
     @classmethod
     def concatenated(cls, parts: "Sequence[Copies]") -> "Copies":

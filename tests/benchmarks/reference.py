@@ -35,6 +35,7 @@ from tasks.storage import stages, tables
 from tasks.storage.copies import COPY_SIDE
 from tasks.storage.place import Place
 from tasks.vocabulary import SplitName, ViewName
+from tests.build import colourless
 from tests.cluster.dask import Cluster
 from tests.plain import record_of
 
@@ -64,6 +65,7 @@ def made(space: Place, name: SplitName, view: ViewName, count: int, seed: int, k
                 "texture": np.ones(count, np.float32),
                 "framed": np.zeros(count, np.bool_),
                 "aspect": np.ones(count, np.float32),
+                "colours": tables.binary(colourless(count)[:, :32]),
             }
             gray = rng.integers(0, 256, (DISTINCT, COPY_SIDE, COPY_SIDE), np.uint8)
             Path(str(target / "copies.gray")).write_bytes(gray.tobytes())

@@ -25,6 +25,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.pipeline import audit
 from tasks.overlap.agreements import agreements
 from tasks.records import Report
+from tasks.registration.colours import colours_of
 from tasks.registration.forms import facts_of
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
@@ -74,7 +75,7 @@ def judged(name: str) -> Judged:
 
 def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
     """Write the gray copies of some members, in the order of their names."""
-    gray, aspects = list[np.ndarray](), list[float]()
+    gray, aspects, colours = list[np.ndarray](), list[float](), list[bytes]()
     with tarfile.open(archive) as tar:
         for name in names:
             file = tar.extractfile(name)
@@ -82,10 +83,12 @@ def copies_of(archive: Path, names: list[str], target: Path) -> Copies:
                 raise FileNotFoundError(name)
             with Image.open(file) as image:
                 aspects.append(image.width / image.height)
+                colours.append(colours_of(np.asarray(image.convert("RGB"))))
                 copy = image.convert("L").resize((COPY_SIDE, COPY_SIDE), Image.Resampling.BILINEAR)
             gray.append(np.asarray(copy))
     target.write_bytes(np.stack(gray).tobytes())
-    facts = *facts_of(np.stack(gray)), np.array(aspects, np.float32)
+    seen = np.frombuffer(b"".join(colours), np.uint8).reshape(len(names), -1)
+    facts = *facts_of(np.stack(gray), seen), np.array(aspects, np.float32)
     return Copies([Place.of(target)], np.zeros(len(names), np.int64), np.arange(len(names)), *facts)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pillow_heif import register_heif_opener
 
-from tasks.classes.decoder import decode, photograph
+from tasks.classes.decoder import as_jpeg, decode, photograph
 from tasks.classes.deep import rounded
 from tasks.classes.formats import MAX_PIXELS, is_mislabelled
 from tasks.classes.png import UnreadableError
@@ -271,7 +271,7 @@ def test_damaged_files_have_an_outcome(form: str) -> None:
         except UnreadableError:
             continue
         assert decoded.image.mode in ("L", "RGB")
-        decoded.thumbnail()
+        as_jpeg(decoded.small())
 
 
 def test_the_view_is_that_of_its_definition() -> None:
@@ -326,7 +326,7 @@ def test_what_is_published_of_an_image_is_its_pixels_alone(form: str, ending: st
     data = saved(scene(40, 30), form, comment=secret * (5000 if form == "GIF" else 1), **options)
     assert secret[:7] in data or form == "PNG"  # there, texts may be compressed
     image = decode(data, reduced=False)
-    assert secret[:7] not in image.thumbnail()
+    assert secret[:7] not in as_jpeg(image.small())
     assert image.image.info == {}
 
 

@@ -32,7 +32,7 @@ from tasks.registration.views import BITS, LOWEST, comparable_bits
 from tasks.registration.warp import IDENTITY, halved, quartered
 from tasks.storage.copies import Copies
 from tasks.storage.place import Place
-from tests.build import scene
+from tests.build import colourless, scene
 from tests.real import read_members
 
 SIDE = 64
@@ -95,7 +95,7 @@ def small(pictures: Pixels) -> Pixels:
 
 
 def all_forms(copies: Gray) -> list[Bits]:
-    return other_forms(copies, facts_of(copies)[1], np.ones(len(copies), np.float32))
+    return other_forms(copies, facts_of(copies, colourless(len(copies)))[1], np.ones(len(copies), np.float32))
 
 
 def registered(first: Pixels, second: Pixels, _maps: Pixels) -> Pixels:
@@ -253,7 +253,8 @@ def test_real_candidates_are_decided_alike(kernel: Functions, shared: Path, tmp_
     file, numbers = tmp_path / "gray", np.arange(len(pictures))
     file.write_bytes(large.tobytes())
     bits = Patterns.of(comparable_bits(small_ones), BITS)
-    copies = Copies([Place.of(file)], numbers * 0, numbers, *facts_of(large), (numbers % 3 + 1).astype(np.float32))
+    facts = *facts_of(large, colourless(len(large))), (numbers % 3 + 1).astype(np.float32)
+    copies = Copies([Place.of(file)], numbers * 0, numbers, *facts)
     candidates = nearest([bits], bits, 5, 0.5, (numbers, numbers)).row
     i, place = np.nonzero(candidates >= 0)
     pair = copies.take(i), copies.take(candidates[i, place])

@@ -28,6 +28,7 @@ from tasks.overlap.verdict import judge
 from tasks.records import Prints
 from tasks.records.overlaps import PRINTS
 from tasks.records.verdict import Verdict
+from tasks.registration.colours import colours_of
 from tasks.registration.forms import facts_of
 from tasks.registration.views import BITS, LOWEST, SIDE, VIEWS, comparable_bits
 from tasks.storage import tables
@@ -55,9 +56,9 @@ def picture_split(
     digests = [hashlib.md5(each.tobytes(), usedforsecurity=False).digest() for each in pictures]
     copies = workspace / f"{name}.gray"
     copies.write_bytes(small(pictures, COPY_SIDE).tobytes())
-    sizes = [each.size for each in pictures]
+    facts = [each.size for each in pictures], [colours_of(np.asarray(each)) for each in pictures]
     return write_split(
-        workspace, name, comparable_bits(small(pictures, SIDE)), BITS, digests, labels, (f"{name}.gray",), sizes
+        workspace, name, comparable_bits(small(pictures, SIDE)), BITS, digests, labels, (f"{name}.gray",), *facts
     )
 
 
@@ -76,6 +77,7 @@ def write_split(
     labels: Labels | None,
     copies: tuple[str, ...] = (),
     sizes: Sequence[tuple[int, int]] = (),
+    colours: Sequence[bytes] = (),
 ) -> Prints:
     """Write rows, their fingerprints and their distinct images as the stage does; ids are in the order of rows."""
     count = len(digests)
@@ -94,7 +96,9 @@ def write_split(
         ones, numbers = np.ones(count, np.int64), np.arange(count)
         columns |= {"file": pa.array(ones - 1), "copy": pa.array(numbers), "pixels": pa.array(ones)}
         gray = np.fromfile(workspace / copies[0], np.uint8).reshape(-1, COPY_SIDE, COPY_SIDE)
-        columns |= dict(zip(("texture", "framed"), map(pa.array, facts_of(gray)), strict=True))
+        fine = np.frombuffer(b"".join(colours), np.uint8).reshape(-1, 128)
+        texture, framed, inside = facts_of(gray, fine)
+        columns |= {"texture": pa.array(texture), "framed": pa.array(framed), "colours": tables.binary(inside)}
         columns |= {"bytes": pa.array(ones), "short_side": pa.array(map(min, sizes), pa.int32())}
         columns["aspect"] = pa.array([width / height for width, height in sizes], pa.float32())
     target = Place.of(workspace) / name

@@ -17,7 +17,7 @@ from tasks.registration.views import LOWEST
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
 from tasks.threads import blas_threads
-from tests.build import scene
+from tests.build import colourless, scene
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -32,7 +32,7 @@ def gray(left: int, top: int) -> Gray:
 def copies_of(pictures: Gray, file: Path) -> Copies:
     file.write_bytes(pictures.tobytes())
     numbers, square = np.arange(len(pictures)), np.ones(len(pictures), np.float32)
-    return Copies([Place.of(file)], numbers * 0, numbers, *facts_of(pictures), square)
+    return Copies([Place.of(file)], numbers * 0, numbers, *facts_of(pictures, colourless(len(pictures))), square)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tasks.registration.forms import are_framed, facts_of, windows
 from tasks.registration.views import LOWEST
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
-from tests.build import scene
+from tests.build import colourless, scene
 from tests.overlap.engine import matches
 
 Change = Callable[[Image.Image], Image.Image]
@@ -80,7 +80,8 @@ def copies_of(file: Path, pictures: list[Image.Image]) -> Copies:
     copies = gray(pictures)
     file.write_bytes(copies.tobytes())
     aspect = np.array([each.width / each.height for each in pictures], np.float32)
-    return Copies([Place.of(file)], np.zeros(len(copies), np.int64), np.arange(len(copies)), *facts_of(copies), aspect)
+    facts = *facts_of(copies, colourless(len(copies))), aspect
+    return Copies([Place.of(file)], np.zeros(len(copies), np.int64), np.arange(len(copies)), *facts)
 
 
 def test_the_frame_of_both_images_is_part_of_them(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tasks.arrays import Bits, Floats, Gray
 from tasks.registration.forms import MOVE, MOVED, ZOOMED, facts_of, mirrored_form, other_forms
 from tasks.registration.views import SIDE, comparable_bits
 from tasks.storage.copies import COPY_SIDE
-from tests.build import scene
+from tests.build import colourless, scene
 
 SCENES = [scene(360, 360, seed) for seed in range(12)]
 TRIMMED, FIRST_MOVE, FIRST_ZOOM = 0, 1, 1 + len(MOVED)  # places of the forms
@@ -35,7 +35,7 @@ def plain(pictures: list[Image.Image]) -> Bits:
 
 def forms(pictures: list[Image.Image]) -> list[Bits]:
     copies = gray(pictures, COPY_SIDE)
-    return other_forms(copies, facts_of(copies)[1], np.ones(len(copies), np.float32))
+    return other_forms(copies, facts_of(copies, colourless(len(copies)))[1], np.ones(len(copies), np.float32))
 
 
 def jaccard(first: Bits, second: Bits) -> Floats:

@@ -146,7 +146,9 @@ def test_matches_with_little_texture_are_undecided_and_counted_unless_a_threshol
     of_train = baseline(look_alikes(500, seed=9), np.full(500, 0.3))
     found, asked = (judge(matches, of_train, PHOTO, 86, asked, 32, 1000) for asked in (None, 0.9))
     assert (found.why_not, found.unconfirmed) == ("faint", 15), "ten more are duplicates of others"
-    assert found.warning == "Some of these images have little texture: similar images are undecided."
+    assert (
+        found.warning == "Some similar images have little texture, or different colours: similar images are undecided."
+    )
     assert (asked.why_not, asked.unconfirmed) == (None, 0)
     assert found.predicted_at(0.98, undecided=True) is None is not found.predicted_at(0.98, undecided=False)
 

@@ -14,7 +14,7 @@ from tasks.registration.align import LARGEST_SCALE, LARGEST_SHEAR, LARGEST_SHIFT
 from tasks.registration.forms import SMOOTH, facts_of
 from tasks.registration.sharpness import equally_sharp, sharpness
 from tasks.registration.warp import IDENTITY, halved, warped
-from tests.build import scene
+from tests.build import colourless, scene
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -193,9 +193,9 @@ def test_ramps_are_smooth_unless_they_frame_a_scene() -> None:
     framed[:, 24:40, 24:40] = scenes[:, ::4, ::4]
     mixed = np.concatenate([ramps, scenes, framed, ramps])
     expected = [True] * 3 + [False] * (len(scenes) + len(framed)) + [True] * 3
-    texture, are_framed = facts_of(mixed)
+    texture, are_framed, _ = facts_of(mixed, colourless(len(mixed)))
     assert ((texture < SMOOTH) & ~are_framed).tolist() == expected
-    assert [part.tolist() for part in facts_of(mixed[:0])] == [[], []]
+    assert [part.tolist() for part in facts_of(mixed[:0], colourless(0))] == [[], [], []]
 
 
 def test_the_sharper_picture_is_smoothed_to_the_sharpness_of_the_other_by_octaves_with_mirrored_edges() -> None:

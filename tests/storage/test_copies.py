@@ -8,6 +8,7 @@ from tasks.errors import DataError
 from tasks.storage import disk
 from tasks.storage.copies import COPY_SIDE, Copies
 from tasks.storage.place import Place
+from tests.build import colourless
 
 SIZES = (5, 1, 8)  # copies in each file
 
@@ -23,8 +24,9 @@ def written(folder: Path) -> tuple[list[Place], list[Gray]]:
     return files, parts
 
 
-def facts(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.ones(count, np.float32), np.zeros(count, np.bool_), np.ones(count, np.float32)
+def facts(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    colours, ones = colourless(count)[:, :32], np.ones(count, np.float32)
+    return ones, np.zeros(count, np.bool_), colours, ones
 
 
 def test_copies_are_read_from_several_files_in_any_order_and_more_than_once(tmp_path: Path) -> None:
