@@ -84,9 +84,9 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
     about = Arrived(loaded.archives[0].name, {"new": batch.rows}, *refused, then="" if spec.whole else then)
     while True:
         before = read_reference(spec.place, spec.against[0])
-        # Once a segment is dropped, images of an accepted batch may be new.
-        live = before.live if spec.whole or len(spec.against) > 1 or len(before.live) == len(before.segments) else ()
-        held = next((one.arrived for one in live if one.batch == key), None)
+        # Since a segment was dropped, images of an earlier batch may be new.
+        since = "" if spec.whole or len(spec.against) > 1 else max((one.ended for one in before.segments), default="")
+        held = next((one.arrived for one in before.live[::-1] if one.batch == key and one.added > since), None)
         if held and spec.whole and held.folder:
             which = f"`cleansplit reference list {before.name}` shows that segment"
             raise UsageError(f"{before.name} has only new images of {held.source}; {which}: drop it, then add all.")

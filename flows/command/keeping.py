@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from pydantic import PositiveInt
@@ -36,7 +37,7 @@ def report(run: str = "latest", *, out: PurePath | None = None, workspace: PureP
     runs = read_history(folder.parent.parent).to_pylist()
     try:
         page = build_page(folder, read_report(folder), runs if len(runs) > 1 else ())
-    except (KeyError, IndexError, UndefinedError) as error:  # written by another version
+    except (LookupError, StopIteration, RuntimeError, UndefinedError) as error:  # written by another version
         raise DataError(f"{folder} was changed or written by another version; do the run again.") from error
     building.put(Place.of(target), lambda part: disk.write_text(part, page))
     print(target)
@@ -99,15 +100,20 @@ def clean(*, keep: PositiveInt, workspace: PurePath | None = None) -> None:
 
 def list_segments(name: ReferenceName | None = None, *, workspace: PurePath | None = None) -> None:
     """List the references, or the segments of one: what became of each batch, and why segments were dropped."""
-    from tasks.records.references import FOLDER, find_reference
+    from tasks.records.references import FOLDER, find_reference, read_reference
 
-    space = workspace_at(workspace)
+    space, damaged = workspace_at(workspace), list[DataError]()
     if name is None:
         every = [*at(space / FOLDER).folders()] if at(space / FOLDER).exists() else []
         for known in every:
-            print(f"{known}  {counted(find_reference(space, known).rows, 'image')}")
+            try:
+                print(f"{known}  {counted(read_reference(space, known).rows, 'image')}")
+            except DataError as error:
+                damaged.append(error)
         if not every:
             print(f"{space} has no references.", file=sys.stderr)
+        for wrong in damaged:
+            raise wrong
         return
     for one in find_reference(space, name).segments:
         dropped = f"; dropped: {one.dropped}" if one.dropped else ""
@@ -129,9 +135,12 @@ def drop(name: ReferenceName, segment: str, *, reason: str, workspace: PurePath 
 
     space = workspace_at(workspace)
     before = find_reference(space, name)
-    found = [one for one in before.live if one.id.startswith(segment)]
+    found = {one.id for one in before.live if one.id.startswith(segment)}  # batches without new images may have one id
     if len(found) != 1:
         raise UsageError(f"{len(found)} segments start with {segment!r}; `cleansplit reference list {name}` shows all.")
-    kept = tuple(replace(one, dropped=reason) if one == found[0] else one for one in before.segments)
+    goes = [one.id in found and one.dropped is None for one in before.segments]
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    parts = zip(before.segments, goes, strict=True)
+    kept = tuple(replace(one, dropped=reason, ended=now) if gone else one for one, gone in parts)
     if not commit(space, before, replace(before, segments=kept, ruling=None)):
         raise StorageError(f"another command changed {name}; try again.", heals=True)

@@ -69,6 +69,7 @@ class Segment:
     added: str  # time
     arrived: Arrived
     dropped: str | None = None  # the reason
+    ended: str = ""  # time when it was dropped
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,18 @@ class Reference:
 
 
 def read_reference(workspace: Place, name: str) -> Reference:
-    """Return a reference, an empty one if it does not exist; raises `DataError` if its file is damaged."""
+    """Return a reference, an empty one if it does not exist; raises `DataError` if its file is damaged or a copy."""
     place = workspace / FOLDER / name / "reference.json"
     if not at(place).is_file():
         return Reference(name)
     try:
-        return TypeAdapter(Reference).validate_python(unsealed(at(place).read_text()))
+        found = TypeAdapter(Reference).validate_python(unsealed(at(place).read_text()))
     except ValueError as error:  # also of pydantic and of UTF-8
-        raise DataError(
-            f"{place} is damaged or of another version; restore a backup, or add the images again."
-        ) from error
+        what = f"{place} is damaged or of another version"
+        raise DataError(f"{what}; restore a backup, or remove its folder and add the images again.") from error
+    if found.name != name:
+        raise DataError(f"{place} was copied or renamed; it is of {found.name}, so give its folder that name again.")
+    return found
 
 
 def find_reference(workspace: Place, name: str) -> Reference:

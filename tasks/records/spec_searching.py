@@ -148,8 +148,10 @@ class ArrivalsSpec(DedupeSpec):
     exhaustive: bool = True
 
     def check(self) -> None:
-        """Refuse a limit on duplicates where nothing is compared."""
+        """Refuse a limit on duplicates where nothing is compared, and a reference that is named twice."""
         super().check()
+        if len({*self.against}) < len(self.against):
+            raise UsageError("against has a reference twice; name each once.")
         if self.whole and self.max_duplicates is not None:
             raise UsageError("max_duplicates can't be checked with whole, which compares nothing; remove one of them.")
 

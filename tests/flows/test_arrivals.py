@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import tarfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -449,6 +450,46 @@ def test_a_batch_that_is_all_that_its_reference_has_left_can_be_compared_with_an
     new = [f"a/{number}.png" for number in range(50, 58)]
     assert by_result(results(folder)) == {"known": ["a/01.png"], "new": new}
     assert "a/01.png" in (Path(folder) / PAGE).read_text()
+
+
+def test_a_batch_that_was_accepted_after_a_drop_gives_its_first_results_and_all_its_segments_can_be_dropped(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    where, batch = {"workspace": small["workspace"]}, batch_of(tmp_path / "batch", {"a": [1, *range(50, 58)]})
+    add("known", batch_of(tmp_path / "other", {"a": range(30, 38)}), **where)
+    drop("known", reference_in(small).live[1].id, reason="withdrawn", **where)
+    time.sleep(1)  # until the next second, since times have no fractions
+    first = by_result(results(arrivals(source=batch, accept=True, **small)))
+    assert {name: len(rows) for name, rows in first.items()} == {"known": 1, "new": 8}
+    segments = reference_in(small).segments
+    for _ in range(2):
+        assert by_result(results(arrivals(source=batch, accept=True, max_duplicates=0.5, **small))) == first
+    assert reference_in(small).segments == segments
+    drop("known", segments[0].id, reason="withdrawn", **where)
+    known = [f"a/{number}.png" for number in range(50, 58)]
+    again = by_result(results(arrivals(source=batch, **small)))
+    assert again == {"new": ["a/01.png"], "known": known}, "a segment was dropped since"
+
+
+def test_a_copied_or_renamed_reference_is_refused(
+    small: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, where = Path(small["workspace"]) / "references", {"workspace": small["workspace"]}
+    shutil.copytree(folder / "known", folder / "copy")
+    shutil.copytree(folder / "known", folder / "another")
+    (folder / "another" / "reference.json").unlink()  # as after a kill in the first `reference add`
+    says = re.escape(f"{folder}/copy/reference.json was copied or renamed; it is of known, so give its folder")
+    (segment,), before = reference_in(small).segments, reference_in(small)
+    with pytest.raises(DataError, match=says):
+        drop("copy", segment.id, reason="test", **where)
+    with pytest.raises(DataError, match=says):
+        add("copy", batch_of(tmp_path / "batch", {"a": [50]}), **where)
+    with pytest.raises(DataError, match=says):
+        list_segments(**where)
+    assert capsys.readouterr().out == "another  0 images\nknown  24 images\n", "all others are listed"
+    assert reference_in(small) == before
+    with pytest.raises(UsageError, match="against has a reference twice; name each once"):
+        arrivals(source=str(tmp_path / "batch"), **small | {"against": ("known", "known")})
 
 
 def test_a_reference_needs_no_stage_and_no_source(made: Path, small: dict[str, Any], tmp_path: Path) -> None:
