@@ -33,7 +33,9 @@ def review(
 
     def announce(address: str) -> None:
         asked = sum(pair.askable for pair in found.pairs)
-        done = sum(pair["askable"] and (pair["same"], pair["right"]) != (None, None) for pair in found.answered())
+        done = sum(
+            pair["askable"] and (pair["same"], pair["right"]) != (None, None) for pair in found.answered(found.pairs)
+        )
         rest = f"{',' * bool(done)} and {others:,} of identical images" if (others := len(found.pairs) - asked) else ""
         shown = f"{counted(asked, 'pair')} to decide{f', {done:,} of them decided' if done else ''}{rest}"
         print(f"{shown}; Ctrl-C ends the review, and every decision is kept", file=sys.stderr)

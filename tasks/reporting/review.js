@@ -195,7 +195,9 @@ async function lay(number) {
 }
 
 async function send(number, answer) {
-  const sent = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(answer), headers: { "Content-Type": "application/json" } }).catch(() => null);
+  const { same, right, stays } = pairs[number];
+  const headers = { "Content-Type": "application/json", "If-Match": encodeURIComponent(JSON.stringify([same, right, stays])) };
+  const sent = await fetch(`decide/${number}`, { method: "POST", body: JSON.stringify(answer), headers }).catch(() => null);
   if (sent && sent.ok) {
     const [one, two] = pairs[number].sides;
     const said = {
@@ -232,8 +234,9 @@ function next(number, ahead) {
 }
 
 async function undo() {
-  const last = undoable.pop();
+  const last = undoable.at(-1);
   if (!last || !(await send(...last))) return;
+  undoable.pop();
   by("status").textContent = `taken back: ${pairs[last[0]].sides[0].path}`;
   const numbers = passing(last[0]);
   arrange(numbers, numbers.indexOf(last[0]));
@@ -257,8 +260,10 @@ let working = Promise.resolve(); // decisions are made one after the other, howe
 const act = (what) => { working = working.then(what); };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select")) return;
-  if (KEYS[event.key]) { event.preventDefault(); act(KEYS[event.key]); }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("select, input:not([type=range])")) return;
+  if (!KEYS[event.key] || (event.target.type === "range" && event.key.startsWith("Arrow"))) return;
+  event.preventDefault();
+  if (!event.repeat || event.key.startsWith("Arrow")) act(KEYS[event.key]); // a key that is held decides one pair
 });
 by("same").addEventListener("click", () => act(KEYS.s));
 by("different").addEventListener("click", () => act(KEYS.d));
@@ -276,10 +281,11 @@ addEventListener("resize", () => show());
 for (const id of FILTERS) by(id).addEventListener("input", choose);
 by("filters").addEventListener("submit", (event) => event.preventDefault());
 
-fetch("pairs").then((answer) => answer.json()).then((told) => {
-  pairs = told;
+fetch("pairs").then(async (answer) => {
+  if (!answer.ok) throw new Error(await answer.text());
+  pairs = await answer.json();
   fill(by("split"), pairs.flatMap((pair) => pair.sides.map((side) => side.split)));
   fill(by("class"), pairs.flatMap((pair) => pair.sides.map((side) => side.class)));
   if (!pairs.some((pair) => !decided(pair) && pair.askable)) by("state").value = "all";
   choose();
-});
+}).catch((error) => { by("status").textContent = `The pairs can't be shown: ${error.message}`; });

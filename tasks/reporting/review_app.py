@@ -4,10 +4,13 @@ Other users of the machine and pages of other origins can't guess the token. Req
 rebinding) and changes from another origin are refused. Images can't run scripts.
 """
 
+import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -20,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from tasks.errors import StorageError
+from tasks.errors import CleanSplitError
 from tasks.reporting.review_pairs import Answer, Pair
 from tasks.reporting.review_pictures import Glyphs, Photographs
 from tasks.storage import Place, at
@@ -30,6 +33,7 @@ ASSETS = {"review.css": "text/css", "review.js": "text/javascript"}
 ALWAYS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",  # the browser's Back would show old decisions
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -57,8 +61,8 @@ class Review:
     then: str
     alone: bool
 
-    def answered(self) -> list[dict[str, Any]]:
-        """Return the pairs as the page gets them, each with its decision, in whichever run that was made."""
+    def answered(self, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+        """Return pairs as the page gets them, each with its decision, in whichever run that was made."""
         place = self.workspace / NAME
         known = read_decisions(place) if at(place).exists() else None
         same, right, staying = (known.by_pair, known.right_labels, known.staying) if known else ({}, {}, {})
@@ -66,7 +70,7 @@ class Review:
             pair.shown()
             | {"same": same.get(pair.key), "right": right.get(pair.key)}
             | {"stays": staying[pair.key].hex() if pair.key in staying else None}
-            for pair in self.pairs
+            for pair in pairs
         ]
 
     def decide(self, number: int, answer: Answer) -> None:
@@ -107,6 +111,9 @@ def application(review: Review, token: str) -> Starlette:
         pair, answer = _pair(review, request), ANSWERS.get(await request.body())
         if answer is None or not pair.accepts(answer):
             return PlainTextResponse("this is not a decision about this pair", 400)
+        (now,) = await run_in_threadpool(review.answered, [pair])
+        if request.headers.get("if-match", known := _tag(now)) != known:
+            return PlainTextResponse("it was decided in another window; reload this page", 412)
         await run_in_threadpool(review.decide, request.path_params["number"], answer)
         return Response(status_code=204)
 
@@ -119,7 +126,7 @@ def application(review: Review, token: str) -> Starlette:
 
     routes = [
         Route("/", lambda _: HTMLResponse(pages.get_template("review.html.jinja").render(review=review))),
-        Route("/pairs", lambda _: JSONResponse(review.answered())),
+        Route("/pairs", lambda _: JSONResponse(review.answered(review.pairs))),
         Route("/image/{number:int}/{side:int}", image),
         Route("/laid/{number:int}", laid),
         Route("/decide/{number:int}", decide, methods=["POST"]),
@@ -129,8 +136,14 @@ def application(review: Review, token: str) -> Starlette:
         Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"], www_redirect=False),
         Middleware(BaseHTTPMiddleware, dispatch=guarded),
     ]
-    failed: Any = {StorageError: lambda _, error: PlainTextResponse(str(error), 507)}  # insufficient storage
+    failed: Any = {CleanSplitError: lambda _, error: PlainTextResponse(str(error), 507)}  # insufficient storage
     return Starlette(routes=[Mount(f"/{token}", routes=routes)], middleware=middleware, exception_handlers=failed)
+
+
+def _tag(pair: dict[str, Any]) -> str:
+    """Return the decision about a pair, as the page repeats it to say which one it replaces."""
+    known = [pair[name] for name in ("same", "right", "stays")]
+    return quote(json.dumps(known, ensure_ascii=False, separators=(",", ":")), safe="!*'()")
 
 
 def _reason(request: Request, token: str) -> str | None:

@@ -31,7 +31,7 @@ def prepare_review(run: Place) -> Review:
     again = ["dedupe", str(report.spec.source)] if isinstance(report.spec, DedupeSpec) else ["sanitize", run.last]
     then = shlex.join(["cleansplit", *again, "--workspace", str(workspace)])
     review = Review(run.last, pairs, pictures, workspace, report.view.name, then, report.alone)
-    review.answered()  # unreadable decisions are refused before more are made
+    review.answered(review.pairs)  # unreadable decisions are refused before more are made
     return review
 
 

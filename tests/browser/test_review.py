@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,16 @@ def run(sources: dict[str, Any], prefect_server: None, tmp_path_factory: pytest.
     return audit(**sources, workspace=tmp_path_factory.mktemp("w"))
 
 
+@pytest.fixture
+def undecided(run: Report) -> Iterator[Report]:
+    """Take the decisions about the run away, and restore them afterwards."""
+    file = run.run.parent.parent / "decisions.parquet"
+    before = file.read_bytes() if file.exists() else b""
+    file.unlink(missing_ok=True)
+    yield run
+    file.write_bytes(before) if before else file.unlink(missing_ok=True)
+
+
 @contextmanager
 def served(run: Path, *arguments: str, says: str = "") -> Iterator[str]:
     """Start the command, and yield the address that it prints; what it says begins with `says`."""
@@ -90,7 +100,7 @@ def note_foreign(asked: Request, origin: str, troubles: list[str]) -> None:
         troubles.append(asked.url)
 
 
-def press(page: Page, keys: str) -> None:
+def press(page: Page, keys: Iterable[str]) -> None:
     for key in keys:
         page.keyboard.press(key)
     page.evaluate("working")
@@ -160,6 +170,59 @@ def test_a_decision_that_cannot_be_stored_is_said_on_the_page(run: Report, brows
         said = page.inner_text("#status")
         lock.unlink()
     assert said.startswith(f"The decision was not kept: cannot use {lock}: a symbolic link is where a file should be;")
+
+
+def test_a_damaged_file_of_decisions_is_said_and_nothing_is_taken_back(undecided: Report, browser: Browser) -> None:
+    run = undecided.run
+    file = run.parent.parent / "decisions.parquet"
+    with served(run) as address, opened(browser, address) as (page, _):
+        press(page, "d")
+        kept = file.read_bytes()
+        file.write_bytes(b"x")
+        press(page, "u")
+        assert page.inner_text("#status").startswith(f"The decision was not kept: {file} is unreadable Parquet")
+        page.reload()
+        wait_for(page, "document.getElementById('status').textContent !== ''")
+        assert page.inner_text("#status").startswith(f"The pairs can't be shown: {file} is unreadable Parquet")
+        file.write_bytes(kept)
+        page.reload()
+        page.wait_for_selector("#pair:not([hidden])")
+        press(page, "u")
+    assert pq.read_table(file).num_rows == 1, "what another page decided is not taken back"
+
+
+def test_a_second_window_replaces_no_decision_that_it_does_not_show(undecided: Report, browser: Browser) -> None:
+    run = undecided.run
+    file = run.parent.parent / "decisions.parquet"
+    with served(run) as address, opened(browser, address) as (one, _), opened(browser, address) as (two, _):
+        press(two, "d")
+        press(one, "d")
+        assert one.inner_text("#status").startswith("The decision was not kept: it was decided in another window")
+        one.reload()
+        one.wait_for_selector("#pair:not([hidden])")
+        one.select_option("#state", "all")
+        press(one, ["ArrowLeft", "s"])
+        press(two, "u")
+        assert two.inner_text("#status").startswith("The decision was not kept: it was decided in another window")
+        assert pq.read_table(file)["same"].to_pylist() == [True]
+        one.goto("about:blank")
+        one.go_back()
+        one.wait_for_selector("#pair:not([hidden])")
+        assert one.inner_text("#done") == "1 of 6 decided"
+
+
+def test_a_key_that_is_held_decides_one_pair_and_keys_work_after_the_slider(
+    undecided: Report, browser: Browser
+) -> None:
+    with served(undecided.run) as address, opened(browser, address) as (page, _):
+        for _ in range(5):
+            page.keyboard.down("s")
+        page.keyboard.up("s")
+        page.evaluate("working")
+        assert page.inner_text("#done") == "1 of 6 decided"
+        page.click("#mix")
+        press(page, "d")
+        assert page.inner_text("#done") == "2 of 6 decided"
 
 
 def test_of_two_labels_the_wrong_one_is_named_kept_and_honoured(
