@@ -137,7 +137,8 @@ def execute(arguments: Sequence[str] | None = None) -> None:
     if typed[:1] == ["audit"] and any(word.partition("=")[0] == "--against" for word in typed):
         typed[0] = "arrivals"  # a batch is audited against references
     try:
-        app(typed, exit_on_error=False, print_error=False)
+        with disk.storage_errors(Place.of(".")):
+            app(typed, exit_on_error=False, print_error=False)
         sys.stdout.flush()  # here a closed pipe is expected; at the interpreter's end it would print a traceback
     except CycloptsError as error:
         _stop(_usage(error), UsageError.exit_code, errors)

@@ -15,7 +15,7 @@ The EXIF orientation is applied.
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import md5
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from tasks.classes.camera import taken
 from tasks.classes.deep import lower_bytes, parts_of, shown
 from tasks.classes.dicom import load_dicom
 from tasks.classes.formats import CHEAP, MAX_PIXELS, checked_format, is_cheap, zeros_at_end
-from tasks.classes.jpeg import SOS, MarkerSegment, coded_digest, frame_of, load_jpeg, segments
+from tasks.classes.jpeg import SOS, coded_digest, frame_of, load_jpeg, segments
 from tasks.classes.png import UnreadableError
 from tasks.registration.colours import colours_of
 from tasks.storage.copies import COPY_SIDE
@@ -116,9 +116,11 @@ def as_jpeg(pixels: Gray) -> bytes:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Turn any error of decoding into an `UnreadableError`: no image may end a run."""
+    """Turn any error of decoding into an `UnreadableError`, and show no warning: no image may end a run."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except (UnreadableError, CostlyError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
@@ -154,17 +156,11 @@ def decode(data: bytes, reduced: bool, cheap: bool = False) -> Decoded:
     form = checked_format(data)
     if cheap and form not in CHEAP:
         raise CostlyError
-    parts = list(segments(data)) if form == "JPEG" else []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return _by_pillow(data, form, parts, reduced, cheap)
-
-
-def _by_pillow(data: bytes, form: str, parts: Sequence[MarkerSegment], reduced: bool, cheap: bool) -> Decoded:
     if form == "DICOM":
         image, deep, patient, series = load_dicom(data)
         remark = zeros_at_end(data, form)
         return Decoded(image, np.asarray(image), *image.size, None, None, remark, deep, patient, series)
+    parts = list(segments(data)) if form == "JPEG" else []
     frame = frame_of(data, parts)
     if form == "JPEG" and cheap and not frame:
         raise CostlyError

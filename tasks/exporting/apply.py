@@ -45,6 +45,8 @@ def gone(run: Place, originals: Originals) -> list[Step]:
     """Return the removed images, in a folder per source if there are several; `DataError` if one that stays changed."""
     require_whole(run)
     archives = originals.archives
+    if missing := [of.source for of in originals.sources.values() if not at(of.source).expanded()]:
+        raise DataError(f"{missing[0]} is missing; restore it.")
     movable = {role for role, of in originals.sources.items() if of.in_folder and not of.source.in_bucket}
     if inside := [a.name for a in archives if a.role in originals.annotated or a.role not in movable]:
         raise UsageError(f"nothing can be moved out of {inside[0]}; use --link, which writes a folder of the others.")

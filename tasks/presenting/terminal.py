@@ -16,7 +16,7 @@ from tasks.records import Benchmarks, Report
 from tasks.records.spec import AuditSpec, DedupeSpec, Spec
 from tasks.vocabulary import Comparison
 
-WIDTH, LONG, SHORT, MOST = 100, 40, 2, 3  # columns of a text, of a value that wraps; tables; qualifications
+WIDTH, SHORT, MOST = 100, 2, 3  # columns of a text; tables; qualifications
 AS_IS: Any = {"highlight": False, "markup": False, "soft_wrap": True}  # how sentences are printed
 SHOWN: tuple[Comparison, ...] = ("raw_minus_sanitized", "effect_of_twins")  # more columns are too wide
 
@@ -77,12 +77,11 @@ def as_text(report: Report) -> str:
 
 
 def table_of(title: str, rows: Sequence[Mapping[str, str]]) -> Table:
-    """Return a table to print; columns that begin with a number are on the right, and only long values wrap."""
+    """Return a table to print; columns that begin with a number are on the right, and wide values wrap."""
     table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name, value in rows[0].items():
         text = not value[:1].isdigit() and value != DASH
-        short = all(len(row[name]) < LONG for row in rows)
-        table.add_column(name, justify="left" if text else "right", no_wrap=short, overflow="fold")
+        table.add_column(name, justify="left" if text else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row.values()))
     return table

@@ -1,54 +1,7 @@
-"""Why members are not images of a run, and what to do about it."""
+"""Why members are not images of a run, and what to do about it: the texts of reasons.yaml."""
 
-REASONS = {  # why a member was quarantined or ignored; a closed list
-    "animated": "an animated PNG",
-    "bad_jpeg": "JPEG markers missing or out of place",
-    "beside_rows": "a file next to the tables or arrays with the images",
-    "cut_jpeg": "the JPEG ends too early; decoders fill the rest with gray",
-    "damaged_member": "a member with damaged data or an unknown compression",
-    "dicom_compression": "a compression of DICOM that no installed package decodes",
-    "duplicate_identical": "a second copy of a member with the same name and bytes",
-    "duplicate_member": "one of several members with the same name and different bytes",
-    "empty": "no bytes",
-    "encrypted_member": "an encrypted member",
-    "link_member": "a link in an archive, or out of the folder",
-    "missing_file": "a row without an image, or an image that is named but missing, or outside the folder",
-    "name_not_printable": "a file name that is not printable UTF-8",
-    "name_too_long": "a name of more than 255 characters, or a path of more than 1,024",
-    "needs_dicom": "DICOM, which needs cleansplit with its extra dicom",
-    "needs_heic": "HEIC, which needs cleansplit with its extra heic",
-    "no_class": "an image outside the class folders",
-    "not_image": "the content is not an image of a supported format",
-    "not_image_name": "the file extension is not an image extension",
-    "not_png": "the content is not a PNG",
-    "not_png_name": "the name does not end in .png",
-    "os_metadata": "metadata of an operating system",
-    "oversize_file": "more than 64 MiB",
-    "oversize_member": "more than 64 KiB",
-    "png_chunk": "PNG chunks missing, duplicated or out of place",
-    "png_crc": "a PNG checksum is wrong",
-    "png_data": "the compressed pixels are damaged",
-    "png_idat_length": "more or fewer pixels than the header states",
-    "png_trailing": "bytes after the end of the PNG",
-    "png_truncated": "the PNG ends too early",
-    "several_images": "more than one image in one file",
-    "special_member": "a device, pipe, sparse file or other special member",
-    "too_costly": "decoding takes more than 5 seconds of processor time or a gigabyte, or crashes",
-    "too_many_pixels": "more than 80 million pixels",
-    "undecodable": "the decoder refuses the file",
-    "unreadable": "a file that could not be read",
-    "unsupported_mode": "glyphs: not plain 8-bit gray, or transparent or interlaced; photographs: an unknown mode",
-    "wrong_size": "the width or height is not the expected one",
-}
-REMEDIES = {  # for reasons that have one
-    **dict.fromkeys(("not_png", "oversize_member", "wrong_size"), "`--view photo` reads images of any format and size"),
-    "encrypted_member": "unpack the archive with its password",
-    "link_member": "`--follow-links FOLDER` reads files that links lead to below a folder",
-    "missing_file": "check the paths",
-    "no_class": "move each into the folder of its class",
-    "dicom_compression": "decompress them, such as with `gdcmconv --raw`",
-    "needs_dicom": "run `pip install 'cleansplit[dicom]'`",
-    "needs_heic": "run `pip install 'cleansplit[heic]'`",
-    "several_images": "save each page or frame as a file",
-    "unsupported_mode": "save them as 8-bit gray or RGB",
-}
+from importlib.resources import files
+
+import yaml
+
+REASONS, REMEDIES = yaml.safe_load(files("tasks.records").joinpath("reasons.yaml").read_text()).values()

@@ -71,6 +71,7 @@ class SanitizeSpec(WorkSpec):
     exhaustive: bool | None = None
     protect: Protect | None = None
     max_overlap: Share | None = None
+    max_shared_groups: Share | None = None
     min_rows: PositiveInt | None = None
     undecided: Undecided | None = None
     decisions: PurePath | bool | None = None
@@ -81,13 +82,10 @@ class SanitizeSpec(WorkSpec):
         check_percents(threshold=self.threshold, floor=self.floor)
 
     def changes(self, of_run: Spec) -> dict[str, Any]:
-        """Return the parameters to change in a run; raises `UsageError` for one that the run does not have.
-
-        The run of a single set has no test, and so no gates on it.
-        """
+        """Return the parameters to change in a run; raises `UsageError` for one that the run does not have."""
         given = {n: value for n, value in vars(self).items() if n not in ("run", "workspace") and value is not None}
         if strange := sorted(given.keys() - vars(of_run).keys()):
-            raise UsageError(f"{self.run} is of a single set, so {strange[0]} does not apply to it; leave it out.")
+            raise UsageError(f"{strange[0]} does not apply to the run {self.run}; leave it out.")
         return given
 
 

@@ -54,7 +54,7 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMem
     for name, (what, share) in every.items():
         if (most := spec.settings()[name]) is not None and share > most:
             flag, lists = f"--{name.replace('_', '-')}", "quarantine.parquet"
-            more = f"{percent(share, 2)} of the {what} count for {flag}, which allows {100 * most:g} %"
+            more = f"{_beyond(share, most)} of the {what} count for {flag}, which allows {100 * most:g} %"
             accept = f"{flag} {math.ceil(100 * share) / 100:g}"
             if spec.whole:  # also by `reference add`, which has no gates
                 given = spec.arguments
@@ -65,12 +65,22 @@ def failed_gate(spec: ArrivalsSpec, arrived: Arrived, members: Sequence[ClassMem
     found = images - arrived.rows.get("new", 0) - undecided
     said = f"{arrived.in_short}; --max-duplicates allows {100 * limit:g} % of the images not to be new"
     if found / images > limit:
-        return GateError(f"{said}, and {percent(found / images, 2)} are not.")
+        return GateError(f"{said}, and {_beyond(found / images, limit)} are not.")
     if spec.undecided == "pass" or (found + undecided + arrived.blank) / images <= limit:
         return None
     if (either := (found + undecided) / images) > limit:
-        return UndecidedError(f"{said}, and {percent(either, 2)} may not be; `--undecided pass` accepts these.")
+        return UndecidedError(f"{said}, and {_beyond(either, limit)} may not be; `--undecided pass` accepts these.")
     return GateError(f"--max-duplicates can't be checked: {arrived.incomparable} `--undecided pass` accepts them.")
+
+
+def _beyond(share: float, limit: float) -> str:
+    """Return a share in percent, with two digits, or more if two make it equal to a limit.
+
+    >>> _beyond(0.5, 0.1), _beyond(1 / 21, 0.0476), _beyond(0.10003, 0.1), _beyond(0.1, 0.1)
+    ('50.00 %', '4.762 %', '10.003 %', '10.00 %')
+    """
+    digits = next((number for number in range(2, 9) if percent(share, number) != percent(limit, number)), 2)
+    return percent(share, digits)
 
 
 def _of_rows(name: str, limit: float, report: Report) -> Gate:
@@ -130,7 +140,12 @@ def _facts(gate: Gate, report: Report) -> dict[str, Any]:
         return facts | {"empty": without if empty or not report.incomparable else None}
     more = ("undecided",) if _is_open(gate) else ()
     worst = max(_counted(gate.name, report), key=lambda one: _share(one, *more))
-    return facts | {"worst": worst, "number": _number(worst), "share": percent(_share(worst), 2), "open": bool(more)}
+    return facts | {
+        "worst": worst,
+        "number": _number(worst),
+        "share": _beyond(_share(worst), gate.limit),
+        "open": bool(more),
+    }
 
 
 def _reasons(role: Role, name: str, report: Report) -> str:

@@ -12,13 +12,14 @@ from tasks.storage.stages import read_manifest
 from tasks.storage.workspace import RUN_MANIFEST
 
 REPORT, PAGE = "report.json", "report.html"
+NO_REPORT = FileNotFoundError, NotADirectoryError, AttributeError, ValueError, TypeError, RecursionError, MemoryError
 
 
 def read_report(run: Place) -> Report:
     """Return the report of a published run; `DataError` if report.json is missing or from another version."""
     try:
         return Report.of_json(disk.named(run), json.loads(at(run / REPORT).read_text()))
-    except (OSError, ValueError, TypeError, RecursionError, MemoryError, ValidationError) as error:
+    except NO_REPORT as error:
         raise DataError(f"{run / REPORT} is missing or was written by another version; do the run again.") from error
 
 

@@ -80,4 +80,4 @@ def read_copies(file: Place, places: RowNumbers) -> Gray:
             data = b"".join([opened.read_at(size, start) for start in starts])
         return np.frombuffer(data, np.uint8).reshape(len(places), COPY_SIDE, COPY_SIDE)
     except (FileNotFoundError, ValueError) as error:  # it is gone, or cut
-        raise DataError(f"{file} is damaged or gone; run the same command again to rebuild it.") from error
+        raise DataError(f"{file} is damaged or gone; do the run again, which rebuilds it.") from error

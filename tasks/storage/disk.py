@@ -19,10 +19,11 @@ SPACE_MATTERS_FROM = 64 << 20  # bytes; a full disk stops smaller work as early 
 HEALS = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN}  # a retry may succeed
 TROUBLE = HEALS | {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG,
-    errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY,
+    errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR,
 }  # fmt: skip
 CLEARER = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder should be") | {
-    errno.ELOOP: "a symbolic link is where a file should be"
+    errno.ELOOP: "a symbolic link is where a file should be",
+    errno.EISDIR: "a folder is where a file should be",
 }
 
 
@@ -37,7 +38,10 @@ def storage_errors(place: Place) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.errno not in TROUBLE:
             raise
-        where, why = error.filename or place, CLEARER.get(error.errno, os.strerror(error.errno).lower())
+        where, why = (
+            error.filename2 or error.filename or place,
+            CLEARER.get(error.errno, os.strerror(error.errno).lower()),
+        )
         said = f"cannot use {where}: {why}; fix that, or choose another source or --workspace."
         raise StorageError(said, error.errno in HEALS) from error
 

@@ -111,5 +111,5 @@ def _side_of(file: pq.ParquetFile, path: Place) -> int:
     elif isinstance(kind, pa.FixedSizeBinaryType) and math.sqrt(kind.byte_width).is_integer():
         side = math.isqrt(kind.byte_width)
     if not side:
-        raise DataError(f"{path} is damaged; run the same command again to rebuild it.")
+        raise DataError(f"{path} is damaged; do the run again, which rebuilds it.")
     return side

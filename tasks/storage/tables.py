@@ -126,7 +126,7 @@ def opened(place: Place) -> Iterator[pq.ParquetFile]:
 
 @contextmanager
 def _named_when_damaged(
-    place: Place, says: str = "is damaged or gone; run the same command again to rebuild it."
+    place: Place, says: str = "is damaged or gone; do the run again, which rebuilds it."
 ) -> Iterator[None]:
     """Turn an error of reading into a `DataError` that names the file; the next run rebuilds the stage."""
     try:
@@ -139,4 +139,6 @@ def _named_when_damaged(
         raise DataError(f"{place} {says.format(why=why)}") from error
 
 
-foreign = partial(_named_when_damaged, says="is unreadable Parquet ({why}); fetch it again.")  # for files of sources
+foreign = partial(
+    _named_when_damaged, says="is unreadable Parquet ({why}); restore or replace it."
+)  # for files of sources

@@ -60,7 +60,7 @@ def test_every_planted_duplicate_is_listed_and_one_of_each_label_stays(report: R
 def test_gates_on_test_are_refused_when_a_single_set_is_sanitized_again(report: Report) -> None:
     workspace = report.run.parents[1]
     for name, value in {"max_overlap": 0.0, "min_rows": 1000, "protect": "test"}.items():
-        with pytest.raises(UsageError, match=f"latest is of a single set, so {name} does not apply"):
+        with pytest.raises(UsageError, match=f"{name} does not apply to the run latest"):
             sanitize(**{"workspace": workspace, name: value})
     assert sanitize(workspace=workspace).sanitized == report.sanitized
 

@@ -175,6 +175,23 @@ def test_the_page_can_be_built_again_and_is_the_same(run: Report, tmp_path: Path
     assert (tmp_path / "page.html").read_bytes() == (run.run / "report.html").read_bytes()
 
 
+@pytest.mark.parametrize("edit", [{"spec": None}, {"within": []}, {"overlap": []}, {"spec": [1]}], ids=str)
+def test_an_edited_report_is_named(run: Report, tmp_path: Path, edit: dict[str, Any]) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.run, copy)
+    content = json.loads((copy / "report.json").read_text())
+    (copy / "report.json").write_text(json.dumps(content | edit))
+    ended = here("report", str(copy), "--out", str(tmp_path / "page.html"))
+    assert ended.returncode == 3
+    assert re.search(f"{copy}.* was (changed or )?written by another version; do the run again", ended.stderr)
+
+
+def test_what_the_system_refuses_is_named_by_every_command(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "one" / "report.json").mkdir(parents=True)
+    ended = here("report", "one", "--workspace", str(tmp_path))
+    assert (ended.returncode, "a folder is where a file should be" in ended.stderr) == (6, True)
+
+
 def test_compare_shows_settings_rows_and_overlap_that_changed(run: Report, space: Path, prefect_server: None) -> None:
     first = space / "runs" / run.run.name
     second = Path(here("sanitize", run.run.name, "--threshold", "1.0", "--workspace", str(space)).stdout.strip())

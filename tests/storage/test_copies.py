@@ -51,7 +51,7 @@ def test_a_file_that_was_cut_is_named(tmp_path: Path, left: int) -> None:
     path = Path(str(files[0]))
     path.write_bytes(path.read_bytes()[:left])
     copies = Copies(files, np.array([2, 0, 1, 0]), np.array([3, 4, 0, 0]), *facts(4))
-    with pytest.raises(DataError, match=r"0\.gray is damaged or gone; run the same command again"):
+    with pytest.raises(DataError, match=r"0\.gray is damaged or gone; do the run again"):
         copies.read()
     assert (copies.take(np.array([0, 2])).read() == np.stack([parts[2][3], parts[1][0]])).all(), "others can be read"
 
