@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -41,11 +41,7 @@ def publish(found: Findings, seconds: dict[str, float]) -> Report:
     about = key_of(list(found.spec.sources.values()))
     publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, place)
     report = cast(Report, collect("publish report", [publishing])[0])
-    show(report, about)
-    again = publishing.state.name == "Reused"
-    if not again:
-        tell_of_change(report, about, place)
-    tell_of_gates(report, about, again)
+    tell(report, about, place)
     try:
         if summary:
             problems = problem_table(problems_of(run_at(report.run), report))
@@ -72,29 +68,39 @@ def assets_of(spec: SourceSpec, about: str) -> dict[str, Any]:
     return {"assets": [f"{TAG}://{about}/{kind}" for kind in ("raw", "sanitized")], "asset_deps": made_from}
 
 
-def show(report: Report, about: str) -> None:
-    """Create the artifacts of a run; `about` is the `key_of` its sources.
+def tell(report: Report, about: str, workspace: Place) -> None:
+    """Emit the events of a run, then create its artifacts, unless the newest summary shows that both was done."""
+    described = " ".join([*sentences(Numbers(report), "in_short"), f"Run {report.run.name}."])
+    named = f"{TAG}-{about}-{{}}".format
+    newest = cast(Any, artifacts.Artifact.get(named("summary")))
+    again = newest is not None and newest.description == described
+    if not again:
+        tell_of_change(report, about, workspace)
+    tell_of_gates(report, about, again)
+    show(report, named, described, again)
 
-    Prefect keeps every version of an artifact. If the newest show this run already, only summary and link are new.
+
+def show(report: Report, named: Callable[[str], str], described: str, again: bool) -> None:
+    """Create the artifacts of a run; `named` returns the key of a kind of artifact.
+
+    Prefect keeps every version of an artifact, so a run that is shown `again` gets only a new summary and link, unless
+    the others were removed with an older run. The summary is the last one: where it is, all is there.
     """
-    numbers, run, named = Numbers(report), run_at(report.run), f"{TAG}-{about}-{{}}".format
-    summary = f"{to_markdown(numbers)}\n\nThe run is `{run}` on the machine that made it.\n"
-    shown = cast(Any, artifacts.Artifact.get(named("summary")))
-    described = " ".join([*sentences(numbers, "in_short"), f"Run {run.last}."])
-    artifacts.create_markdown_artifact(summary, key=named("summary"), description=described)
+    numbers, run = Numbers(report), run_at(report.run)
+    removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
+    every = tables_of(numbers) | {"removed": (f"The first {REMOVED_SHOWN} rows of removed.parquet", removed)}
+    shown = {kind: every[kind] for kind in TABLES if kind in every and every[kind][1]}
+    pictures = {name: place for name in PICTURES if at(place := run / "figures" / f"{name}.png").exists()}
+    if not again or None in (artifacts.Artifact.get(named(kind)) for kind in [*shown, *pictures][-1:]):
+        for kind, (title, rows) in shown.items():
+            artifacts.create_table_artifact(rows, key=named(kind), description=title)
+        for name, place in pictures.items():
+            artifacts.create_image_artifact(uri_of(at(place).read_bytes()), named(name), title_of(name))
     if base := os.environ.get(REPORTS_URL):
         link = f"{base.rstrip('/')}/{run.last}/{PAGE}"
         artifacts.create_link_artifact(link, PAGE, named("report"), f"The page of run {run.last}")
-    if shown and shown.description == described:
-        return
-    removed = tables.read(run / "removed.parquet").slice(0, REMOVED_SHOWN).to_pylist()
-    every = tables_of(numbers) | {"removed": (f"The first {REMOVED_SHOWN} rows of removed.parquet", removed)}
-    for kind, (title, rows) in every.items():
-        if kind in TABLES and rows:
-            artifacts.create_table_artifact(rows, key=named(kind), description=title)
-    for name in PICTURES:
-        if at(picture := run / "figures" / f"{name}.png").exists():
-            artifacts.create_image_artifact(uri_of(at(picture).read_bytes()), named(name), title_of(name))
+    where = f"The run is `{run}` on the machine that made it; commands need `--workspace={run.parent.parent}` there."
+    artifacts.create_markdown_artifact(f"{to_markdown(numbers)}\n\n{where}\n", named("summary"), described)
 
 
 def tell_of_change(report: Report, about: str, workspace: Place) -> None:

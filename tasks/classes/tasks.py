@@ -84,7 +84,7 @@ def find_doubts(shards: Sequence[Shard], workspace: Place) -> tuple[str, list[in
     return finished((f"{stage.folder.name}/{DOUBTS}", counts), stage.reused, message)
 
 
-@stage_task("decode in full of {part}")
+@stage_task("decode {part} in full")
 def decode_in_full(part: Part, number: int, doubts: str, reading: Reading, workspace: Place) -> str:
     """Compute the digests of the full pixels of doubtful photographs of a part; return the name of their table."""
     ids = tables.read(workspace / doubts, ["id"], filters=[("shard", "=", number)])["id"].combine_chunks()

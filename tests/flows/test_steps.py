@@ -1,13 +1,17 @@
 """Single steps on the splits of an existing run."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.pipeline import evaluate, prepare, sanitize
+from flows.pipeline import audit, evaluate, prepare, sanitize
+from flows.publish import key_of
 from tasks.errors import DataError, UsageError
 from tasks.exporting.export import export_run, pull_run
 from tasks.records import Report
@@ -93,6 +97,39 @@ def test_audits_of_folders_named_by_numbers_stay_audits(
     audited = plain.audit(train="2019", test="2020", workspace=tmp_path / "w", max_quarantine=0.1)
     with pytest.raises(UsageError, match=f"{audited.run.name} drew no splits"):
         evaluate(run=audited.run.name, workspace=tmp_path / "w")
+
+
+def test_artifacts_that_are_gone_are_made_again_and_others_only_once(sources: dict[str, Any], tmp_path: Path) -> None:
+    given = {"train": sources["large"], "test": sources["small"], "workspace": tmp_path / "w", "max_quarantine": 0.1}
+    start = f"cleansplit-{key_of([str(sources['large']), str(sources['small'])])}"
+
+    ours = ArtifactFilter(key=ArtifactFilterKey(like_=f"{start}%"))
+
+    def made() -> Counter[str]:
+        with get_client(sync_client=True) as client:
+            found = client.read_artifacts(artifact_filter=ours)
+        return Counter(
+            str(one.key).removeprefix(f"{start}-") for one in sorted(found, key=lambda one: str(one.created))
+        )
+
+    def remove(*keep: str) -> None:
+        with get_client(sync_client=True) as client:
+            for one in client.read_artifacts(artifact_filter=ours):
+                if not str(one.key).endswith(keep):
+                    client.delete_artifact(one.id)
+
+    audit(**given)
+    first = made()
+    assert {"summary", "overlap", "similarity", "removed", "thresholds"} <= first.keys()
+    assert list(first)[-1] == "summary", "where it is, all is there"
+    audit(**given)
+    assert made() == first + Counter(["summary"])
+    remove("summary")  # as with the night that made the others
+    audit(**given)
+    assert made() == first + Counter(["summary"] * 2)
+    remove("overlap", "similarity")  # as after a kill between them
+    audit(**given)
+    assert made() == first + Counter(["overlap", "similarity"])
 
 
 def test_sources_may_move_between_runs(prefect_server: None, photographs: dict[str, Any], tmp_path: Path) -> None:
