@@ -137,7 +137,7 @@ def execute(arguments: Sequence[str] | None = None) -> None:
     if typed[:1] == ["audit"] and any(word.partition("=")[0] == "--against" for word in typed):
         typed[0] = "arrivals"  # a batch is audited against references
     try:
-        with disk.storage_errors(Place.of(".")):
+        with disk.storage_errors(Place("a file")):
             app(typed, exit_on_error=False, print_error=False)
         sys.stdout.flush()  # here a closed pipe is expected; at the interpreter's end it would print a traceback
     except CycloptsError as error:

@@ -100,8 +100,10 @@ def test_audits_of_folders_named_by_numbers_stay_audits(
 
 
 def test_artifacts_that_are_gone_are_made_again_and_others_only_once(sources: dict[str, Any], tmp_path: Path) -> None:
-    given = {"train": sources["large"], "test": sources["small"], "workspace": tmp_path / "w", "max_quarantine": 0.1}
-    start = f"cleansplit-{key_of([str(sources['large']), str(sources['small'])])}"
+    own = [shutil.copy(sources[role], tmp_path / Path(sources[role]).name) for role in ("large", "small")]
+    given: dict[str, Any] = {"train": str(own[0]), "test": str(own[1]), "workspace": tmp_path / "w"}
+    given |= {"max_quarantine": 0.1}
+    start = f"cleansplit-{key_of([given['train'], given['test']])}"
 
     ours = ArtifactFilter(key=ArtifactFilterKey(like_=f"{start}%"))
 
