@@ -142,5 +142,5 @@ def _earlier(spec: Any, workspace: Place) -> Iterator[Report]:
 def _overlap(report: Report) -> dict[str, int]:
     """Return the rows of each split with a duplicate in another, or for a single set the removed images."""
     if report.alone:
-        return {"duplicates": report.worst.exact + report.worst.near}
+        return {"duplicates": report.states[0].duplicates}
     return {f"{pair.rows_of} in {pair.found_in}": pair.either for pair in report.overlap}

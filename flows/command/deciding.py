@@ -57,6 +57,7 @@ def apply(
     *,
     move: PurePath | None = None,
     link: PurePath | None = None,
+    allow_empty: bool = False,
     execute: bool = False,
     workspace: PurePath | None = None,
 ) -> None:
@@ -72,14 +73,18 @@ def apply(
     if (target := move or link) is None or (move and link):
         raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for those that stay.")
     folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
-    found = read_findings(folder)
+    found, report = read_findings(folder), read_report(folder)
+    if report.emptied and not allow_empty:
+        instead = f"`cleansplit sanitize {folder.last} --protect test` removes images of train instead"
+        more = f"{instead}, and --allow-empty" if report.spec.protect == "train" else "--allow-empty"
+        raise UsageError(f"{report.emptied[0]} has no image left without a duplicate; {more} goes on without it.")
     originals = Originals(found.archives, folder.parent.parent)
     applying.refuse_inside(out, found.spec.sources.values())
     if link:
         building.refuse_existing(out)
     for source in dict.fromkeys(applying.folders_of(originals, folder)):
         print(f"files are taken from {source}", file=sys.stderr)
-    every = applying.gone(folder, originals) if move else applying.kept(folder, read_report(folder).alone, originals)
+    every = applying.gone(folder, originals) if move else applying.kept(folder, report.alone, originals)
     steps = [f for f in every if link or not at(out / f.name).exists() or (f.source and at(f.source).exists())]
     if move and (there := [f.name for f in steps if at(out / f.name).exists()]):
         raise DataError(f"{out / there[0]} already exists; choose another folder. Nothing was moved.")

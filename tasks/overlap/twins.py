@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.arrays import Floats
+from tasks.arrays import Floats, Mask
 from tasks.joined import is_first
-from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, Images, same_images
+from tasks.overlap.images import NOTHING, SEVERAL, UNKNOWN, same_images
 from tasks.overlap.join import Join
 from tasks.overlap.pairs import Pairs, best_by_class, concatenated, read_pairs
 from tasks.overlap.patterns import whole_percent
@@ -27,7 +27,7 @@ from tasks.storage import Place, tables
 
 TWINS = pa.schema(
     dict.fromkeys(("id", "class_name", "twin_id", "twin_class_name"), pa.string())
-    | dict.fromkeys(("exact", "near", "undecided", "judged"), pa.bool_())
+    | dict.fromkeys(("exact", "near", "undecided", "judged", "blank"), pa.bool_())
     | {"jaccard": pa.float64()}
 )
 VARIANTS = pa.schema(  # `plain_percent` is without the variant: 100 for an identical image, 0 without a match
@@ -48,10 +48,10 @@ def write_twins(join: Join, joined: Joined, ruling: Ruling, decided: Decided | N
     matched = [BestMatches.of(join, settled, side, rows) for side in (0, 1)]
     names = [prints.split for prints in join.sides]
     counted = []
-    for name, other, found, images, fonts in zip(names, names[::-1], matched, join.both, fonts_of(*rows), strict=True):
+    for name, other, found, fonts in zip(names, names[::-1], matched, fonts_of(*rows), strict=True):
         found.write(target / f"{name}.parquet")
         write_matched(found.conflicts(), found.rows, found.others, target / f"{name}-conflicts.parquet")
-        counted.append({"rows_of": name, "found_in": other, **found.counts(join.percent, images), **fonts})
+        counted.append({"rows_of": name, "found_in": other, **found.counts(join.percent), **fonts})
     mirrored = 0
     if join.mirrored:
         seen = read_pairs(join.workspace / joined.folder / MIRRORED).seen_from(join.searched)
@@ -76,12 +76,16 @@ def write_subjects(
 
 @dataclass(frozen=True)
 class BestMatches:
-    """The rows of one split, and their best matches overall and of another class, in another split or their own."""
+    """The rows of one split, and their best matches overall and of another class, in another split or their own.
+
+    `blank` rows, bool (n,), have no usable fingerprint.
+    """
 
     rows: SplitRows
     others: SplitRows
     best: Best
     other: Best
+    blank: Mask
 
     @classmethod
     def of(cls, join: Join, settled: Settled, side: int, rows: tuple[SplitRows, SplitRows]) -> "BestMatches":
@@ -92,7 +96,7 @@ class BestMatches:
         other = np.where((label != own.label) | (label == SEVERAL), first, second)
         for name in ("exact", "near"):
             other[name] &= own.label != UNKNOWN
-        return cls(own, rows[1 - side], best, other)
+        return cls(own, rows[1 - side], best, other, join.both[side].patterns.blank[own.image])
 
     def conflicts(self) -> Matched:
         """Return the rows that have a duplicate of another class, each with the best one."""
@@ -112,11 +116,12 @@ class BestMatches:
                 twin = first[best["image"]]
                 columns = [*self.rows.named(here), *self.others.named(twin)]
                 columns += [best[name] for name in ("exact", "near", "undecided", "judged")]
+                columns.append(self.blank[here])
                 columns.append(pa.array(best["similarity"], mask=twin == NOTHING))
                 writer.write_table(pa.table(columns, schema=TWINS))
 
-    def counts(self, floor: int, images: Images) -> dict[str, Any]:
-        """Return the counts of `tasks.records.overlaps.Direction` except those of fonts, given the images of rows."""
+    def counts(self, floor: int) -> dict[str, Any]:
+        """Return the counts of `tasks.records.overlaps.Direction`, without fonts."""
         exact, percent = self.best["exact"], whole_percent(self.best["similarity"])
         matched = exact | self.best["near"] | self.best["undecided"]
         return {
@@ -125,7 +130,7 @@ class BestMatches:
             "near": int(self.best["near"].sum()),
             "either": int((exact | self.best["near"]).sum()),
             "undecided": int(self.best["undecided"].sum()),
-            "blank": int((images.patterns.blank[self.rows.image] & ~matched).sum()),
+            "blank": int((self.blank & ~matched).sum()),
             "distinct_exact": len(np.unique(self.best["image"][exact])),
             "cross_class": int((self.other["exact"] | self.other["near"]).sum()),
             "by_percent": {p: int(((percent >= p) | exact).sum()) for p in range(floor, 101)},

@@ -10,7 +10,7 @@ from tasks.vocabulary import SPLITS, Comparison
 
 SUBSETS = {
     "raw": "raw",
-    "exact": "identical removed",
+    "exact": "without identical",
     "near": "sanitized",
     "removed": "removed rows",
     "random": "random rows removed",
@@ -42,7 +42,7 @@ def split_rows(numbers: Numbers) -> TableRows:
             "split": name,
             "raw rows": numbers(report.rows, name),
             "distinct images": numbers(report.within_split(name), "distinct"),
-            "identical removed": numbers(report.sanitized.exact, name),
+            "without identical": numbers(report.sanitized.exact, name),
             "sanitized": numbers(report.sanitized.near, name),
         }
         for name in SPLITS

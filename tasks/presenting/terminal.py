@@ -34,11 +34,14 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
 def next_step(report: Report, spec: Spec) -> str:
     """Return the command that comes after the newest run, whose parameters are `spec`.
 
-    It decides open questions, writes the sanitized images, or lets an audit without duplicates fail on the first one,
-    unless its images cannot be compared.
+    It decides open questions, keeps a split from losing all its rows, writes the sanitized images, or lets an audit
+    without duplicates fail on the first one, unless its images cannot be compared.
     """
-    if report.label_conflicts.open or report.worst.undecided:
+    open_pairs = report.label_conflicts.open or any(of.undecided for of in report.states)
+    if open_pairs or (report.emptied and report.spec.protect == "test"):
         words = ["review", *spec.arguments("workspace")]
+    elif report.emptied:
+        words = ["sanitize", "--protect=test", *spec.arguments("workspace")]
     elif report.drawing is not None or report.rows != report.sanitized.near:
         words = ["apply", f"--link={folder_for(report)}", *spec.arguments("workspace")]
     elif isinstance(spec, AuditSpec) and spec.max_overlap is None and not report.incomparable:

@@ -67,8 +67,8 @@ DESCRIPTIONS = {
     "it finds a candidate whose bits have a similarity of 0.60.",
     "exhaustive": "Compare the bits of all pairs instead, for a recall of 1.",
     "protect": "Which of train and test keeps its rows.",
-    "max_overlap": "Gate: largest share of the rows of test and of validation that may have a duplicate in train, and "
-    "of test in validation. Above it the run fails, after its report is written.",
+    "max_overlap": "Gate: largest share of the images of test that may have a duplicate in train or validation, and of "
+    "validation in train. Above it the run fails, after its report is written.",
     "max_shared_groups": "Gate: largest share of rows that may share a group of --group-by with an earlier split.",
     "undecided": "What a gate does if only undecided rows exceed its limit, which may be duplicates or look-alikes: "
     "fail with exit code 5, or pass.",
@@ -119,6 +119,7 @@ DESCRIPTIONS = {
     "no_browser": "Only print the address.",
     "move": "Move the removed files out of their folders into this one.",
     "link": "Make this folder, with hard links to all files that stay; files in archives are copied.",
+    "allow_empty": "Go on although a split has no image left without a duplicate.",
     "execute": "Make the change.",
     "name": "The reference: letters, digits, - and _.",
     "segment": "The segment: the start of its id, which `cleansplit reference list NAME` shows.",

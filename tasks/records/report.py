@@ -11,10 +11,11 @@ from tasks.records.effects import Conclusion, Confusion, Drawing, Effect, Mistak
 from tasks.records.inputs import ClassMembers, IgnoredKind, Input
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.splits import ClassRows, RowsLeft
+from tasks.records.states import SplitStates
 from tasks.records.verdict import Judged, NearDuplicates, Verdict
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place
-from tasks.vocabulary import EVALUATED, UNLABELLED, Kind, SplitName, ViewName
+from tasks.vocabulary import EVALUATED, SPLITS, UNLABELLED, Kind, SplitName, ViewName
 
 
 def _kind_of(spec: Any) -> str:
@@ -40,6 +41,7 @@ class Report:
 
     `run` is the folder of the run; in a bucket it is the address as a path, which does not open; see `where`. `spec`
     has the parameters that can change a result, with public names of sources. `kind` is how the images were read.
+    `states` are the answer, test first; everything that tells it takes its numbers from there.
     """
 
     run: Path
@@ -48,6 +50,7 @@ class Report:
     inputs: tuple[Input, ...]
     classes: tuple[str, ...]
     rows: row.RowCounts
+    states: tuple[SplitStates, ...]
     balance: tuple[ClassRows, ...]
     conservation: tuple[ClassMembers, ...]
     ignored: tuple[IgnoredKind, ...]
@@ -102,22 +105,18 @@ class Report:
 
     @property
     def scored(self) -> SplitName:
-        """The split that the answer is about: test, or validation without a test split."""
+        """The split that models are scored on: test, or validation without a test split."""
         return next((name for name in EVALUATED if self.rows[name]), "test")
 
     @property
-    def worst(self) -> row.PairOverlap | row.SplitGroups:
-        """The counts of the answer: of the set, or of the first two splits with duplicates or undecided images."""
-        if self.alone:
-            return self.duplicates_in("train")
-        pairs = [self.pair(self.scored, "train"), self.pair("test", "validation"), self.pair("validation", "train")]
-        return max(pairs, key=lambda pair: (pair.either > 0, pair.undecided > 0))
+    def first(self) -> SplitStates:
+        """The images of the first sentence: of the first split with duplicates or undecided images."""
+        return next((of for of in self.states if of.duplicates or of.undecided), self.states[0])
 
     @property
-    def loses(self) -> SplitName:
-        """The split that sanitizing shortens, as the answer counts it."""
-        worst = self.worst
-        return worst.rows_of if isinstance(worst, row.PairOverlap) and self.spec.protect != "test" else "train"
+    def emptied(self) -> tuple[SplitName, ...]:
+        """The splits that sanitizing leaves without a row."""
+        return tuple(name for name in SPLITS if self.rows[name] and not self.sanitized.near[name])
 
     @property
     def ignored_share(self) -> float:

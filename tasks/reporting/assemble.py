@@ -13,6 +13,7 @@ from tasks.records.splits import ClassRows, RowsLeft
 from tasks.records.verdict import NearDuplicates
 from tasks.reporting.counted import conflicts_of, conservation, count_conflicts, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
+from tasks.reporting.states import states_of
 from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
 from tasks.vocabulary import SPLITS, SplitName
@@ -24,6 +25,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
     of_pair = [field.name for field in fields(row.PairOverlap)]
     trained, left = found.trained, found.sanitized
     near_left = {split.name: split.rows for split in left.splits}
+    members = tuple(conservation(found))
     report = Report(
         run=disk.named(workspace),
         spec=replace(found.spec, threshold=found.verdict.threshold),
@@ -31,8 +33,9 @@ def assemble(found: Findings, workspace: Place) -> Report:
         inputs=tuple(Input(a.role, a.name, a.sha256, a.bytes) for a in found.archives),
         classes=found.splits.classes,
         rows=_split_rows(found, {}),
+        states=states_of(found, members, workspace),
         balance=tuple(_balance(found, workspace)),
-        conservation=tuple(conservation(found)),
+        conservation=members,
         ignored=ignored_kinds(found, workspace),
         overlap=tuple(row.PairOverlap(**{name: getattr(d, name) for name in of_pair}) for d in directions),
         overlap_by_threshold=tuple(

@@ -12,14 +12,15 @@ from tasks.records import Report
 from tasks.records.inputs import ClassMembers
 from tasks.records.reasons import REASONS, REMEDIES
 from tasks.records.references import Arrived
-from tasks.records.rows import Gate, PairOverlap, SharedRows, SplitGroups
+from tasks.records.rows import Gate, SharedRows
 from tasks.records.spec_searching import ArrivalsSpec
+from tasks.records.states import SplitStates
 from tasks.storage import tables
 from tasks.storage.workspace import run_at
 from tasks.vocabulary import SET, Role
 
 OF_ROWS = ("max_duplicates", "max_overlap", "max_shared_groups")
-Counted = PairOverlap | SplitGroups | SharedRows
+Counted = SplitStates | SharedRows
 
 
 def measure_gates(report: Report) -> tuple[Gate, ...]:
@@ -96,24 +97,12 @@ def _of_rows(name: str, limit: float, report: Report) -> Gate:
 
 
 def _counted(name: str, report: Report) -> Sequence[Counted]:
-    """Return the counts for a gate: inside one set, or of each evaluated split in the splits before it."""
-    if name == "max_shared_groups":
-        return report.shared_groups
-    if report.alone:
-        return [report.duplicates_in("train")]
-    return [
-        report.pair(name, other)
-        for name in report.evaluated
-        for other in ("train", "validation")
-        if other != name and (other == "train" or report.rows.validation)
-    ]
+    """Return the counts for a gate: of rows that share a group with a split before theirs, or of the answer."""
+    return report.shared_groups if name == "max_shared_groups" else report.states
 
 
 def _number(counts: Counted) -> int:
-    """Return the number of rows in shared groups, or of duplicates, with images that stay only for their label."""
-    if isinstance(counts, SharedRows):
-        return counts.shared
-    return counts.exact + counts.near + (counts.held if isinstance(counts, SplitGroups) else 0)
+    return counts.shared if isinstance(counts, SharedRows) else counts.duplicates
 
 
 def _share(counts: Counted, *more: str) -> float:

@@ -62,12 +62,12 @@ def _row(report: Report, made: dict[str, Any]) -> dict[str, Any]:
         "run": report.run.name,
         "finished": made["finished"],
         **{name: report.rows[name] for name in SPLITS},
-        "left": report.sanitized.near["train" if report.alone else report.scored],
+        "left": report.states[0].left,
         "quarantined": sum(row.quarantined for row in report.conservation),
         "seconds": sum(made["seconds"].values()),
     }
-    leak = report.duplicates_in("train") if report.alone else report.pair(report.scored, "train")
-    row |= {"exact": leak.exact, "near": leak.near}
+    leak = report.states[0]
+    row |= {"exact": leak.exact, "near": leak.duplicates - leak.exact}
     if raw := max(report.raw_scores(), key=lambda score: score.train_rows, default=None):
         about = raw.model, raw.train_rows, raw.seed
         near = next(s for s in report.raw_scores("test_near") if (s.model, s.train_rows, s.seed) == about)

@@ -288,7 +288,7 @@ def test_every_set_loads_whatever_splits_there_are(made: Report, tmp_path: Path)
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_a_test_set_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None:
+def test_a_test_set_of_which_nothing_is_left_is_left_out_if_one_says_so(tmp_path: Path) -> None:
     import datasets
 
     images = {"a": glyphs(20, seed=1), "b": glyphs(20, seed=2)}
@@ -298,6 +298,13 @@ def test_a_test_set_of_which_nothing_is_left_is_left_out(tmp_path: Path) -> None
     assert found.sanitized.near.test == 0
     loaded = datasets.load_dataset(str(found.run), "sanitized", cache_dir=str(tmp_path / "cache"))
     assert {name: len(split) for name, split in loaded.items()} == {"train": 40}
+    linking = ("apply", str(found.run), "--link", str(tmp_path / "clean"), "--execute")
+    told = refused(here(*linking), 2)
+    assert "test has no image left without a duplicate" in told
+    assert "--protect test" in told
+    assert not (tmp_path / "clean").exists()
+    assert here(*linking, "--allow-empty").returncode == 0
+    assert {name.split("/")[0] for name in files_below(tmp_path / "clean")} == {"train"}
 
 
 def test_a_reader_that_has_seen_enough_is_no_bug(run: Report, tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_the_last_line_is_the_run_directory_and_all_else_goes_to_standard_error(
     assert "load classes          20 tasks, " in first.stderr
     assert "load classes          20 tasks, 20 reused" in second.stderr
     assert "test 120 rows, chosen from the data; --test sets it" in first.stderr
-    assert re.search(r"of the 120 test images \(\S+ %\) have a duplicate in train\.", first.stderr)
+    assert re.search(
+        r"of the 120 test images \(\S+ %\) have a duplicate in train; 4 more in validation\.", first.stderr
+    )
     assert "INFO" not in first.stderr
 
 

@@ -47,7 +47,9 @@ def test_a_gate_that_can_not_tell_fails_with_a_code_of_its_own_and_names_the_way
     assert leak.either == 0
     assert leak.undecided == report.verdict.unconfirmed > 20
     assert (gate.value, gate.most, gate.passed) == (0, leak.undecided / 30, False)
-    assert f"{leak.undecided} of the 30 test images may have a duplicate in train" in answer(Numbers(report))
+    assert f"{leak.undecided} of the 30 test images may have a duplicate in train; none is certain." in answer(
+        Numbers(report)
+    )
     assert (report.run / "unconfirmed.parquet").is_file()
     assert "with undecided images, limit" in (report.run / "report.html").read_text()
     assert audit(root=str(frames), workspace=tmp_path, undecided="pass", **LIMIT).gates[-1].passed
@@ -107,7 +109,7 @@ def test_ignored_images_and_archives_are_told_however_few_they_are(prefect_serve
     numbers = Numbers(audit(root=str(root), workspace=tmp_path / "w"))
     assert "Files ignored, so not compared: 3 of 302 (2 .png, 1 .zip)." in answer(numbers)
     assert sentences(numbers, "outcome") == ["duplicates"]
-    clean = Numbers(replace(numbers.report, overlap=tuple(replace(one, exact=0) for one in numbers.report.overlap)))
+    clean = Numbers(replace(numbers.report, states=tuple(replace(of, duplicates=0) for of in numbers.report.states)))
     assert sentences(clean, "outcome") == ["undecided"]
 
 
@@ -149,32 +151,32 @@ def test_images_of_one_colour_and_ramps_which_can_not_be_compared_pass_no_gate(
 
 def test_undecided_images_and_others_that_can_not_be_compared_count_together(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    fifths = ((pair, pair.rows // 5) for pair in audited.overlap)
-    pairs = tuple(replace(pair, exact=0, near=0, undecided=fifth, blank=fifth) for pair, fifth in fifths)
+    fifths = ((of, of.rows // 5) for of in audited.states)
+    states = tuple(replace(of, duplicates=0, undecided=fifth, blank=fifth) for of, fifth in fifths)
     for limit, undecided, passed in ((0.2, "fail", False), (0.2, "pass", True), (0.4, "fail", True)):
         spec = replace(audited.spec, max_overlap=limit, undecided=undecided)  # type: ignore[arg-type]
-        gate = measure_gates(replace(audited, spec=spec, overlap=pairs))[-1]
+        gate = measure_gates(replace(audited, spec=spec, states=states))[-1]
         assert (gate.name, gate.value is None, gate.passed) == ("max_overlap", not passed, passed)
 
 
 def test_a_single_image_that_can_not_be_compared_passes_no_gate_on_any_duplicate(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    of_test = ((pair, int(pair.rows_of == "test")) for pair in audited.overlap)
-    pairs = tuple(replace(pair, exact=0, near=0, undecided=0, blank=blank) for pair, blank in of_test)
+    states = tuple(replace(of, duplicates=0, undecided=0, blank=int(of.split == "test")) for of in audited.states)
     for limit, passed in ((0.0, False), (0.5, True)):
         spec = replace(audited.spec, max_overlap=limit)
-        assert measure_gates(replace(audited, spec=spec, overlap=pairs))[-1].passed == passed
+        assert measure_gates(replace(audited, spec=spec, states=states))[-1].passed == passed
 
 
 def test_duplicates_and_images_that_can_not_be_compared_are_added_in_the_same_split_only(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    fifths = ((pair, pair.rows // 5 * (pair.rows_of == "test")) for pair in audited.overlap)
-    pairs = tuple(
-        replace(pair, exact=fifth, near=0, undecided=0, blank=pair.rows // 5 - fifth) for pair, fifth in fifths
+    (test,) = audited.states
+    states = (
+        replace(test, duplicates=test.rows // 5, undecided=0, blank=0),
+        replace(test, split="validation", duplicates=0, undecided=0, blank=test.rows // 5),
     )
     for limit, passed in ((0.2, True), (0.1, False)):
         spec = replace(audited.spec, max_overlap=limit)
-        assert measure_gates(replace(audited, spec=spec, overlap=pairs))[-1].passed == passed
+        assert measure_gates(replace(audited, spec=spec, states=states))[-1].passed == passed
 
 
 def test_an_image_that_can_not_be_compared_but_has_an_identical_copy_counts_once(
@@ -205,12 +207,11 @@ def test_an_image_that_can_not_be_compared_but_has_an_identical_copy_counts_once
 
 def test_a_gate_speaks_of_one_image_in_the_singular(audited: Report) -> None:
     assert isinstance(audited.spec, AuditSpec)
-    ways = ((pair, int((pair.rows_of, pair.found_in) == ("test", "train"))) for pair in audited.overlap)
-    pairs = tuple(replace(pair, exact=exact, near=0, undecided=0) for pair, exact in ways)
-    limited = replace(audited, spec=replace(audited.spec, max_overlap=0.0), gates=(), overlap=pairs)
+    states = tuple(replace(of, duplicates=1, in_train=1, undecided=0) for of in audited.states)
+    limited = replace(audited, spec=replace(audited.spec, max_overlap=0.0), gates=(), states=states)
     with pytest.raises(GateError, match=r"1 of \d+ test images \([\d.]+ %\) has a duplicate in train, more than"):
         enforce_gates(replace(limited, gates=measure_gates(limited)))
-    single = replace(limited, overlap=tuple(replace(pair, rows=1) for pair in pairs))
+    single = replace(limited, states=tuple(replace(of, rows=1) for of in states))
     with pytest.raises(GateError, match=r"1 of 1 test image \(100\.00 %\) has a duplicate in train, more than"):
         enforce_gates(replace(single, gates=measure_gates(single)))
 
@@ -219,13 +220,39 @@ def test_a_split_without_rows_fails_its_gate_and_nothing_is_said_of_none(audited
     assert isinstance(audited.spec, AuditSpec)
     limited = replace(audited, spec=replace(audited.spec, max_overlap=1.0), gates=())
     assert measure_gates(limited)[-1].passed
-    pairs = tuple(replace(pair, rows=0) if pair.rows_of == "test" else pair for pair in audited.overlap)
-    empty = replace(limited, overlap=pairs, rows=RowCounts(train=audited.rows.train, validation=0, test=0))
+    none = {"rows": 0, "duplicates": 0, "in_train": 0, "exact": 0, "undecided": 0, "blank": 0, "left": 0}
+    states = tuple(replace(of, **none) for of in audited.states)  # type: ignore[arg-type]
+    empty = replace(limited, states=states, rows=RowCounts(train=audited.rows.train, validation=0, test=0))
     gate = measure_gates(empty)[-1]
     assert (gate.name, gate.value, gate.passed) == ("max_overlap", None, False)
     with pytest.raises(GateError, match="--max-overlap can't be checked: test has no images"):
         enforce_gates(replace(empty, gates=(gate,)))
     assert "their overlap with train is unknown" in answer(Numbers(empty))
+
+
+@pytest.mark.parametrize("protect", ["train", "test"])
+def test_each_image_of_test_is_counted_once_whichever_split_has_its_duplicate(
+    prefect_server: None, tmp_path: Path, protect: str
+) -> None:
+    """Six of test are in train only, six in validation only, three in both: 15 in all, which the gate counts."""
+    test = [*range(6), *range(30, 36), *range(20, 23), *range(50, 55)]
+    root = splits_of(tmp_path / "data", train=list(range(30)), val=list(range(20, 48)), test=test)
+    with pytest.raises(
+        GateError, match=r"15 of 20 test images \(75\.00 %\) have a duplicate in train or vali"
+    ) as caught:
+        audit(root=root, workspace=tmp_path / "w", protect=protect, **LIMIT)
+    report: Report = caught.value.report
+    assert [(of.split, of.rows, of.duplicates, of.in_train, of.left) for of in report.states] == [
+        ("test", 20, 15, 9, 5),
+        ("validation", 28, 10, 10, 18),
+    ]
+    numbers = Numbers(report)
+    assert sentences(numbers, "in_short") == [
+        "9 of the 20 test images (45.0 %) have a duplicate in train; 6 more in validation."
+    ]
+    page = (report.run / "report.html").read_text()
+    assert sentences(Numbers(report, html=True), "in_short")[0] in page
+    assert 'data-key="states.0.left"' in page
 
 
 def splits_with(folder: Path, files: dict[str, bytes]) -> str:

@@ -6,78 +6,104 @@ import pytest
 
 from tasks.presenting.words import Numbers, answer, sentences
 from tasks.records import Report
-from tasks.records.rows import LabelConflicts, PairOverlap, SharedRows, SplitGroups, VariantCount
+from tasks.records.rows import LabelConflicts, SharedRows, SplitGroups, VariantCount
 from tasks.records.spec import AuditSpec, DedupeSpec
+from tasks.records.states import SplitStates
 from tasks.vocabulary import SplitName
 
-Found = dict[tuple[SplitName, SplitName], tuple[int, int]]  # duplicates and undecided images of two splits
+Found = dict[SplitName, tuple[int, int, int]]  # rows with a duplicate in train, others with one, undecided rows
 
 
 def with_counts(run: Report, found: Found) -> Report:
     """Return a report with these duplicates and undecided images, and no others."""
 
-    def counted(pair: PairOverlap) -> PairOverlap:
-        near, undecided = found.get((pair.rows_of, pair.found_in), (0, 0))
-        return replace(pair, exact=0, near=near, either=near, undecided=undecided)
+    def counted(of: SplitStates) -> SplitStates:
+        in_train, more, undecided = found.get(of.split, (0, 0, 0))
+        left = of.rows - in_train - more - undecided
+        return replace(of, duplicates=in_train + more, in_train=in_train, exact=0, undecided=undecided, left=left)
 
-    return replace(run, overlap=tuple(map(counted, run.overlap)))
+    return replace(run, states=tuple(map(counted, run.states)))
 
 
 @pytest.mark.parametrize(
     ("found", "outcome", "said"),
     [
-        ({("test", "train"): (6, 0)}, "duplicates", "6 of the 120 test images (5.0 %) have a duplicate in train."),
-        ({("test", "train"): (1, 0)}, "duplicates", "1 of the 120 test images (0.8 %) has a duplicate in train."),
+        ({"test": (6, 0, 0)}, "duplicates", "6 of the 120 test images (5.0 %) have a duplicate in train."),
+        ({"test": (1, 0, 0)}, "duplicates", "1 of the 120 test images (0.8 %) has a duplicate in train."),
         (
-            {("test", "validation"): (2, 0), ("test", "train"): (0, 9)},
+            {"test": (2, 9, 0)},
+            "duplicates",
+            "2 of the 120 test images (1.7 %) have a duplicate in train; 9 more in validation.",
+        ),
+        (
+            {"test": (0, 2, 9)},
             "duplicates",
             "2 of the 120 test images (1.7 %) have a duplicate in validation.",
         ),
         (
-            {("validation", "train"): (3, 0)},
+            {"validation": (3, 0, 0)},
             "duplicates",
             "3 of the 20 validation images (15.0 %) have a duplicate in train.",
         ),
         (
-            {("test", "train"): (0, 9)},
+            {"test": (0, 0, 9), "validation": (3, 0, 0)},
+            "duplicates",
+            "9 of the 120 test images may have a duplicate in train or validation; none is certain.",
+        ),
+        (
+            {"test": (0, 0, 9)},
             "undecided",
-            "9 of the 120 test images may have a duplicate in train; none is certain.",
+            "9 of the 120 test images may have a duplicate in train or validation; none is certain.",
         ),
         ({}, "clean", "No duplicates of the 120 test images were found in train or validation."),
     ],
 )
-def test_the_answer_is_about_the_first_two_splits_with_duplicates(
-    run: Report, found: Found, outcome: str, said: str
-) -> None:
+def test_the_answer_counts_images_and_train_comes_first(run: Report, found: Found, outcome: str, said: str) -> None:
     numbers = Numbers(with_counts(run, found))
     assert (sentences(numbers, "outcome"), sentences(numbers, "in_short")) == ([outcome], [said])
 
 
 def test_duplicates_of_validation_are_counted_beside_those_of_test(run: Report) -> None:
-    numbers = Numbers(with_counts(run, {("test", "train"): (6, 0), ("validation", "train"): (3, 0)}))
+    numbers = Numbers(with_counts(run, {"test": (6, 0, 0), "validation": (3, 0, 0)}))
     said = "3 of the 20 validation images (15.0 %) have a duplicate in train."
     assert said in answer(numbers)
     assert sentences(numbers, "qualifications")[0] == said
-    alone = Numbers(with_counts(run, {("validation", "train"): (3, 0)}))
+    alone = Numbers(with_counts(run, {"validation": (3, 0, 0)}))
     assert said not in sentences(alone, "qualifications"), "it is the answer"
 
 
+def test_undecided_images_of_each_split_are_told(run: Report) -> None:
+    said = sentences(Numbers(with_counts(run, {"test": (0, 0, 2), "validation": (3, 0, 1)})), "qualifications")
+    assert said[0] == "3 of the 20 validation images (15.0 %) have a duplicate in train."
+    assert "2 test images are undecided: each may be a duplicate or a look-alike." in said
+    assert "1 more validation image is undecided: it may be a duplicate or a look-alike." in said
+
+
+def test_a_split_with_nothing_left_is_told_with_what_keeps_it(run: Report) -> None:
+    all_gone = replace(run.sanitized, near=replace(run.rows, test=0))
+    leaking = Numbers(replace(with_counts(run, {"test": (120, 0, 0)}), sanitized=all_gone))
+    said = "Nothing is left of test: all of its 120 images have a duplicate in another split."
+    assert said in sentences(leaking, "qualifications")
+    assert sentences(leaking, "next_steps")[-1].endswith(f"`cleansplit sanitize {run.run.name} --protect test`")
+    assert "apply" not in " ".join(sentences(leaking, "next_steps"))
+
+
 def test_label_conflicts_come_before_undecided_images_and_the_effect_is_last(run: Report) -> None:
-    doubtful = with_counts(run, {("test", "train"): (6, 2)})
+    doubtful = with_counts(run, {"test": (6, 0, 2)})
     conflicts = replace(doubtful.label_conflicts, images=4, open=4)
     first, second, *_, last = sentences(Numbers(replace(doubtful, label_conflicts=conflicts)), "qualifications")
     assert first.startswith("4 images have a duplicate with another label")
-    assert second.startswith("2 more images are undecided")
+    assert second.startswith("2 more test images are undecided")
     assert last == sentences(Numbers(run), "effect")[-1]
 
 
 def test_one_image_is_written_in_the_singular(run: Report) -> None:
-    doubtful = with_counts(run, {("test", "train"): (6, 1)})
-    assert "1 more image is undecided: it may be a duplicate or a look-alike." in answer(Numbers(doubtful))
+    doubtful = with_counts(run, {"test": (6, 0, 1)})
+    assert "1 more test image is undecided: it may be a duplicate or a look-alike." in answer(Numbers(doubtful))
     none = with_counts(run, {})
-    overlap = tuple(replace(pair, rows=1) for pair in none.overlap)
-    single = Numbers(replace(none, overlap=overlap, rows=replace(none.rows, train=1)))
-    assert sentences(single, "counts")[0] == "duplicates  0 of 1 test image"
+    states = tuple(replace(of, rows=1) for of in none.states)
+    single = Numbers(replace(none, states=states, rows=replace(none.rows, train=1)))
+    assert sentences(single, "counts")[0] == "duplicates  0 of 1 test image, 0 of 1 validation image"
     assert sentences(single, "in_short") == ["No duplicates of the 1 test image were found in train or validation."]
 
 
@@ -115,7 +141,8 @@ def test_the_answer_about_one_set_counts_duplicates_that_stay_for_their_label(
     run: Report, near: int, held: int, outcome: str, said: str
 ) -> None:
     own = SplitGroups("train", 120, "all pairs", near=near, held=held)
-    numbers = Numbers(replace(run, spec=DedupeSpec(source="x", view="ink"), duplicates=(own,)))
+    states = SplitStates("train", 120, near + held, 0, 0, 0, 0, 120 - near - held, 0)
+    numbers = Numbers(replace(run, spec=DedupeSpec(source="x", view="ink"), duplicates=(own,), states=(states,)))
     assert (sentences(numbers, "outcome"), sentences(numbers, "in_short")) == (
         [outcome],
         [said],
@@ -138,7 +165,7 @@ def test_an_audit_whose_splits_share_groups_is_not_clean(run: Report) -> None:
 
 
 def test_copies_that_train_repeats_are_not_called_usual(run: Report) -> None:
-    leaking = with_counts(run, {("test", "train"): (6, 0)})
+    leaking = with_counts(run, {"test": (6, 0, 0)})
     said = sentences(Numbers(replace(leaking, verdict=replace(run.verdict, expected=0.4))), "qualifications")
     assert any("40.0 % of train images have a near-duplicate" in sentence for sentence in said)
     assert not any("without a leak" in sentence for sentence in said)

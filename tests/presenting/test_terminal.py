@@ -27,33 +27,31 @@ def shown(report: Report) -> list[str]:
 
 
 def test_a_command_ends_in_ten_lines_with_the_answer_first_and_the_next_command_last(run: Report) -> None:
-    lines, leak = shown(replace(run, label_conflicts=DOUBT)), run.pair("test", "train")
+    lines, (test, validation) = shown(replace(run, label_conflicts=DOUBT)), run.states
     assert len(lines) <= 10
-    assert lines[0].startswith(f"{leak.either} of the 120 test images (")
+    assert lines[0].startswith(f"{test.in_train} of the 120 test images (")
     assert re.search(r"\. (The|No) ", lines[0]), "the effect on accuracy is the second sentence"
     assert lines[1:4] == [
-        f"duplicates  {leak.either} of 120 test images",
-        "undecided   0",
-        f"left        {run.sanitized.near.test} of 120 test images, without a known duplicate in train or validation",
+        f"duplicates  {test.duplicates} of 120 test images, {validation.duplicates} of 20 validation images",
+        "undecided   0 of 120 test images, 0 of 20 validation images",
+        f"left        {run.sanitized.near.test} of 120 test images, {validation.left} of 20 validation images",
     ]
-    assert lines[4].endswith(" test images (3.3 %) have a duplicate in validation."), "all overlap comes before doubts"
-    assert lines[5].startswith("2 images have a duplicate with another label")
+    assert lines[4].startswith("2 images have a duplicate with another label")
     assert lines[-2:] == ["report      /runs/1/report.html", "next        cleansplit review"]
 
 
-def test_the_overlap_of_every_two_splits_is_shown_whatever_else_is_in_doubt(run: Report) -> None:
-    pairs = tuple(
-        replace(pair, near=pair.near + 1, either=pair.either + 1, undecided=2, cross_class=1) for pair in run.overlap
-    )
+def test_the_duplicates_of_both_splits_are_shown_whatever_else_is_in_doubt(run: Report) -> None:
+    states = tuple(replace(of, duplicates=9, in_train=4, undecided=2, blank=1, unreadable=1) for of in run.states)
     blank = tuple(replace(of, blank=1) for of in run.within)
-    doubtful = replace(run, overlap=pairs, within=blank, label_conflicts=DOUBT)
+    doubtful = replace(run, states=states, within=blank, label_conflicts=DOUBT)
     assert len(doubtful.incomparable) == 3, "each a sentence, also train"
-    found = [line for line in shown(doubtful) if " have a duplicate in " in line or " has a duplicate in " in line]
-    assert [re.sub(r".* (\w+) images .* in (\w+)\..*", r"\1 \2", line) for line in found] == [
-        "test train",
-        "test validation",
-        "validation train",
+    lines = shown(doubtful)
+    assert [line for line in lines if "have a duplicate in train; 5 more in validation." in line] == [
+        lines[0],
+        "4 of the 20 validation images (20.0 %) have a duplicate in train; 5 more in validation.",
     ]
+    assert "unusable    1 of 120 test images, 1 of 20 validation images" in lines
+    assert "unreadable  1 test file, 1 validation file" in lines
 
 
 def test_tables_are_shown_without_cutting_a_number(run: Report) -> None:
@@ -65,10 +63,10 @@ def test_tables_are_shown_without_cutting_a_number(run: Report) -> None:
 
 def clean(report: Report) -> Report:
     """Return a report without duplicates."""
-    none: dict[str, Any] = {"exact": 0, "near": 0, "either": 0, "undecided": 0}
+    none: dict[str, Any] = {"duplicates": 0, "in_train": 0, "exact": 0, "undecided": 0}
     sanitized = replace(report.sanitized, near=report.rows)
-    overlap = tuple(replace(pair, **none) for pair in report.overlap)
-    return replace(report, sanitized=sanitized, overlap=overlap, label_conflicts=LabelConflicts(0, 0))
+    states = tuple(replace(of, **none, left=of.rows) for of in report.states)
+    return replace(report, sanitized=sanitized, states=states, label_conflicts=LabelConflicts(0, 0))
 
 
 @pytest.mark.parametrize(
@@ -87,6 +85,14 @@ def test_the_next_command_decides_what_is_open_or_writes_the_images_that_stay(
 ) -> None:
     decided = replace(run, label_conflicts=LabelConflicts(0, 0))
     assert next_step(replace(decided, **changes), spec) == command
+
+
+def test_a_test_split_that_would_be_empty_is_kept_by_the_next_command(run: Report) -> None:
+    gone = replace(run, sanitized=replace(run.sanitized, near=replace(run.rows, test=0)))
+    assert next_step(gone, RunSpec()) == "cleansplit sanitize --protect=test"
+    assert isinstance(run.spec, RunSpec)
+    protected = replace(gone, spec=replace(run.spec, protect="test"))
+    assert next_step(protected, RunSpec()) == "cleansplit review", "nothing else keeps both"
 
 
 @pytest.mark.parametrize(
