@@ -30,7 +30,7 @@ from tasks.storage.workspace import run_at
 REMOVED_SHOWN = 200
 TABLES = ("similarity", "overlap", "groups", "removed", "accuracy")
 PICTURES = ("thresholds", "precision", "effects")  # each of some 30 kB
-REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # address at which a web server shows the workspace's folder of runs
+REPORTS_URL = "CLEANSPLIT_REPORTS_URL"  # address where a web server shows the workspace's folder of runs
 REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the key of an asset
 
 

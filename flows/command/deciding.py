@@ -71,7 +71,7 @@ def apply(
     from tasks.reporting.read import read_findings, read_report
 
     if (target := move or link) is None or (move and link):
-        raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for those that stay.")
+        raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for the others.")
     folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
     found, report = read_findings(folder), read_report(folder)
     if report.emptied and not allow_empty:
