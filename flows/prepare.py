@@ -1,6 +1,7 @@
 """Sources -> archives -> shards and fingerprints -> raw splits."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import TypeVar
 
 from flows.engine.declare import subflow
@@ -64,6 +65,8 @@ def load_archives(spec: AnySpec, indexed: Indexed) -> tuple[AnySpec, LoadedSourc
     archives = [archive for named in spec.sources.items() for archive in indexed[named]]
     classes = check_classes(archives, spec.classes, spec.minimum, alike=isinstance(spec, PrepareSpec))
     say(*dict.fromkeys(note for archive in archives for note in archive.notes), *differences(archives))
+    if getattr(spec, "group_by", "") is None:
+        say(*dict.fromkeys(_told_of_groups(archive) for archive in archives if archive.group_column))
     ((reading, why),) = collect("look at a sample", [detect.submit(archives, spec, place)])
     say(why)
     spec = spec.settled(reading.view, reading.side, len(classes))
@@ -78,6 +81,11 @@ def load_archives(spec: AnySpec, indexed: Indexed) -> tuple[AnySpec, LoadedSourc
     if by := getattr(spec, "group_by", None):  # groups that no image has are refused before the long work
         names_of_groups(read_ids(place / shard.images for shard in shards), by, loaded, place)
     return spec, loaded
+
+
+def _told_of_groups(archive: Archive) -> str:
+    options = f"--columns {quote(f'group={archive.group_column}')} --group-by group"
+    return f"{archive.given} has the column {archive.group_column}, which may name groups; `{options}` reads them."
 
 
 def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Decided | None:

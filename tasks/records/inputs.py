@@ -57,6 +57,7 @@ class Archive(Source):
     inside: str = ""  # the folder of the class folders below `name`
     listed: bool = False  # whether the source lists files by their paths
     notes: tuple[str, ...] = ()  # about its files, for the user
+    group_column: str = ""  # of a table, which has groups or is named like them
 
     @property
     def members(self) -> dict[str, int]:

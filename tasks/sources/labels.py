@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -56,8 +57,21 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
         words = re.split(BETWEEN, at(root / name).read_bytes(LOOK).decode(errors="replace"))
         if any(held.get(stem_of(word)) for word in words if is_read or not word.isdecimal()):
             of_columns = "`--columns path=NAME label=NAME` names its columns; paths start from its folder"
-            why = of_columns if is_read else "a table with labels is named metadata.csv"
+            as_list = "a table with labels is named metadata.csv"
+            if _lists_paths(root / name, name, held):
+                as_list = f"`cleansplit audit {quote(str(root / name))}` reads it as a list"
+            why = of_columns if is_read else as_list
             yield Table(name, None, b"", {}, {}, why)
+
+
+def _lists_paths(place: Place, name: str, held: Mapping[str, list[str]]) -> bool:
+    """Return whether the first row has the path of an image below the folder of the table, as a manifest has."""
+    with readable(place, MAX_LIST) as data:
+        is_text = not name.lower().endswith(PARQUET)
+        rows = (row for row, _ in rows_in(name, data.decode())) if is_text else rows_of_table(place, {})
+        cells = next(filter(None, rows), {}).values()
+    texts = [posixpath.join(posixpath.dirname(name), cell) for cell in cells if isinstance(cell, str)]
+    return any(path in held.get(path, ()) for path in map(posixpath.normpath, texts))
 
 
 def _table(place: Place, name: str, held: Mapping[str, list[str]], columns: Columns) -> Table:

@@ -111,7 +111,8 @@ def check_classes(
     for one in archives if alike else ():
         if len(own := list(one.members)) < 2:
             has = "no class folders" if own == [UNLABELLED] else f"one class folder ({some(own)})"
-            raise DataError(f"{one.name} has {has}, but a run needs two; run `cleansplit split {quote(one.name)}`.")
+            run = f"{one.name} has {has}, but a run needs two; run `cleansplit split {quote(one.name)}`."
+            raise DataError(" ".join([run, *one.notes]))
     if alike and (different := differences(archives)):
         train, test = (quote(archive.name) for archive in archives)
         raise DataError(

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasks.columns import Columns, find
+from tasks.columns import Columns, find, group_column, unlabelled
 from tasks.errors import DataError
 from tasks.formats import IMAGE_ENDINGS
 from tasks.sources.archive import MAX_MEMBER_BYTES
@@ -37,12 +37,13 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
     if not at(place).is_file() or not place.last.lower().endswith((*ENDINGS, LIST)):
         return None
     names, paths, groups, folder = [], [], [], place.parent
-    shape, found = None, dict[str, str | None]()
+    shape, found, about = None, dict[str, str | None](), dict[str, Any]()
     for number, row in enumerate(_rows(place, columns), 1):
         if row.keys() != shape:
             shape = row.keys()
             check(place, [str(name) for name in row], [])
             found = {what: find(what, map(str, row), columns, str(place)) for what in USES}
+            about = {"notes": unlabelled(row, found), "group_column": group_column(row, found)}
         values = (name and row[name] for name in map(found.get, USES))
         path, label, split, group = (None if value in (None, "") else str(value) for value in values)
         where = f"row {number:,} of {place}"
@@ -64,7 +65,7 @@ def open_manifest(place: Place, columns: Columns) -> Rows | None:
                 raise
             return None
 
-    return Rows(names, read, groups=groups, listed=True)
+    return Rows(names, read, groups=groups, listed=True, **about)
 
 
 def _path_column(row: dict[str, Any], folder: Place) -> str:

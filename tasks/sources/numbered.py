@@ -29,7 +29,8 @@ class Rows:
 
     `read` returns None for a row without an image; it is cheapest in order. Names have no extension if only the bytes
     tell the format. `files` are the names of the files with the rows in their folder. `groups` are the user's groups of
-    the rows, if any; `listed` is whether the source lists files by their paths.
+    the rows, if any; `listed` is whether the source lists files by their paths. `notes`, after its name, are for the
+    user; `group_column` is the column that has, or may have, groups.
     """
 
     names: list[str]
@@ -38,6 +39,8 @@ class Rows:
     files: frozenset[str] = frozenset()
     groups: list[str | None] | None = None
     listed: bool = False
+    notes: tuple[str, ...] = ()
+    group_column: str = ""
 
 
 def own_file(folder: Place, name: str) -> Place:

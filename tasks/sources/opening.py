@@ -38,6 +38,7 @@ class Opened(NamedTuple):
     annotated: bool = False  # whether its members are files of a folder, and their classes sets of labels
     listed: bool = False  # whether it lists files by their paths
     notes: tuple[str, ...] = ()  # for the user
+    group_column: str = ""  # of a table, which has groups or is named like them
 
 
 def open_source(source: Source, workspace: Place) -> Opened:
@@ -55,15 +56,18 @@ def open_source(source: Source, workspace: Place) -> Opened:
             others = (one.name for one in _walked(place, source, workspace)) if at(place).is_folder() else ()
             beside = (Entry(name, "beside") for name in others if name not in rows.files)  # none is skipped
             root = tops.pop() if is_split else ""
-            return _listed(source, chain(_read_rows(rows), beside), root=root, listed=rows.listed)
+            about = {"listed": rows.listed, "group_column": rows.group_column}
+            notes = tuple(f"{source.name} {note}" for note in rows.notes)
+            return _listed(source, chain(_read_rows(rows), beside), root=root, notes=notes, **about)
         if at(place).is_folder():
             walked = _walked(place, source, workspace)
             found = read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns)
             if found.labels:
                 found = found.with_labels() if source.role == "source" else found
                 splits = {split or "" for split, _ in found.labels}
-                root, about = splits.pop() if len(splits) == 1 else "", {"annotated": True, "notes": found.notes}
-                return _listed(source, found.entries(read_folder(place, walked)), root=root, **about)
+                root = splits.pop() if len(splits) == 1 else ""
+                entries = found.entries(read_folder(place, walked))
+                return _listed(source, entries, root=root, annotated=True, notes=found.notes)
             if source.columns:
                 said = f"{place} has no table with these columns; correct or remove --columns."
                 raise UsageError(" ".join([said, *found.notes]))

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import splitext
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.columns import Columns, find
+from tasks.columns import Columns, find, group_column, unlabelled
 from tasks.errors import DataError
 from tasks.sources.numbered import Rows, own_file, row_name, split_in, split_of
 from tasks.sources.packed import refuse_bomb
@@ -35,16 +36,20 @@ def rows_of(files: Sequence[TableFile], source: Place, columns: Columns, names: 
     """Return the images of some files as rows; `names` are the files in the folder of the source."""
     every: list[str] = []
     groups: list[str | None] = []
+    about: dict[str, Any] = {}
     for file in files:
-        found = {what: find(what, file.schema.names, columns, str(source)) for what in ("label", "split", "group")}
+        names_of = file.schema.names
+        found = {what: find(what, names_of, columns, str(source)) for what in ("label", "split", "group")}
         labels, splits, own_groups = (_values(file, name, source) for name in found.values())
+        used = found | {"image": image_column(file.schema, columns)}
+        about = {"notes": unlabelled(names_of, used), "group_column": group_column(names_of, used)}
         stem = splitext(file.name)[0].replace("/", "-")
         every += [
             row_name(split_of(split, f"row {row + 1:,} of {file.place}") or file.split, label, f"{stem}-{row:06d}")
             for row, (label, split) in enumerate(zip(labels, splits, strict=True))
         ]
         groups += own_groups
-    return Rows(every, _Images(files, columns).read, endings=False, files=names, groups=groups)
+    return Rows(every, _Images(files, columns).read, endings=False, files=names, groups=groups, **about)
 
 
 def image_column(schema: pa.Schema, columns: Columns) -> str | None:

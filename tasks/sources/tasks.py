@@ -92,6 +92,7 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
         listed=opened.listed,
         links=source.links,
         notes=opened.notes,
+        group_column=opened.group_column,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -45,7 +46,8 @@ def names_of_groups(ids: pa.Array, by: str, loaded: LoadedSources, workspace: Pl
         found = map(pattern.search, paths_of(ids).to_pylist())
         names = pa.array([match and match[1 if pattern.groups else 0] for match in found], pa.string())
     if names.null_count == len(names):
-        raise UsageError(f"--group-by {by}: no {MISSING.get(by, 'path of an image matches')}.")
+        other = f"path of an image matches; for a column, give `--columns {quote(f'group={by}')} --group-by group`"
+        raise UsageError(f"--group-by {by}: no {MISSING.get(by, other)}.")
     return names
 
 

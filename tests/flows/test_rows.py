@@ -23,6 +23,7 @@ from tasks.reporting.read import read_findings
 from tasks.reporting.review_pictures import Photographs
 from tasks.storage import Place
 from tests.build import glyphs, noise, png, saved, scene, write_folder, write_tar
+from tests.flows.test_cli import here, refused
 from tests.plain import audit, dedupe
 from tests.sources.listed import listed
 
@@ -353,3 +354,23 @@ def test_colour_arrays_are_read(prefect_server: None, tmp_path: Path) -> None:
     given: dict[str, Any] = {name: str(tmp_path / f"{name}.npy") for name in ("train", "test")}
     assert audit(**given, workspace=tmp_path / "w").pair("test", "train").exact == 4
     assert Image.open(io.BytesIO(png(colour[0, :, :, 0]))).size == (40, 30)
+
+
+def test_columns_of_a_list_are_not_left_out_in_silence(prefect_server: None, tmp_path: Path) -> None:
+    options = ("--columns", "path=scan", "--workspace", str(tmp_path / "w"))
+    keys = {"path": "scan", "label": "grade", "split": "split"}
+    rows = [{keys[key]: value for key, value in row.items()} for row in manifest_rows(tmp_path, images())]
+    pq.write_table(pa.Table.from_pylist([row | {"video_id": "v"} for row in rows]), tmp_path / "all.parquet")
+    others = "is read without labels. Its other columns are grade, video_id; `--columns label=NAME` names the one of"
+    grouped = "has the column video_id, which may name groups; `--columns group=video_id --group-by group` reads them."
+    audited = here("audit", str(tmp_path / "all.parquet"), *options)
+    assert f"{tmp_path}/all.parquet {others}" in audited.stderr
+    assert f"{tmp_path}/all.parquet {grouped}" in audited.stderr
+    for name in ("large", "small"):
+        lines = ["scan,grade", *(f"{row['scan']},{row['grade']}" for row in rows)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    sources = ("--large", str(tmp_path / "large.csv"), "--small", str(tmp_path / "small.csv"))
+    run = refused(here("run", *sources, *options), 3)
+    assert run.endswith("Its other columns are grade; `--columns label=NAME` names the one of labels.")
+    named = here("audit", str(tmp_path / "all.parquet"), *options, "--columns", "label=grade", "--group-by", "video_id")
+    assert refused(named, 2).endswith("for a column, give `--columns group=video_id --group-by group`.")

@@ -186,6 +186,8 @@ def test_the_column_of_paths_may_have_any_name(tmp_path: Path) -> None:
             b"code,grade\n7,1\n",
             "train.csv; `--columns path=NAME label=NAME` names its columns; paths start",
         ),
+        ("list.csv", b"n,scan\n1,train/x1.jpg\n", "set/list.csv` reads it as a list."),
+        ("train/list.jsonl", b'{"scan": "x1.jpg", "patient": 3}', "set/train/list.jsonl` reads it as a list."),
         ("counts.csv", b"n\n7\n1\n", None),
     ],
 )

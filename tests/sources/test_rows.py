@@ -265,6 +265,31 @@ def test_a_text_file_is_a_list_of_paths_perhaps_with_labels(tmp_path: Path) -> N
     assert [*map(rows.read, range(5))] == [*map(str.encode, images), b"a/1.png", None]
 
 
+def test_a_table_tells_of_columns_that_may_be_labels_or_groups(tmp_path: Path) -> None:
+    def told(columns: dict[str, Any], **given: str) -> list[tuple[bool, str]]:
+        lines = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        for delimiter, name in ((",", "list.csv"), ("\t", "list.tsv")):
+            text = [delimiter.join(columns), *(delimiter.join(map(str, line.values())) for line in lines)]
+            (tmp_path / name).write_text("\n".join(text))
+        (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        pq.write_table(pa.table(columns), tmp_path / "list.parquet")
+        pq.write_table(pa.table(columns | {"image": pa.array([b"x"] * 2, pa.binary())}), tmp_path / "images.parquet")
+        every = [opened(path, **given) for path in sorted(tmp_path.iterdir())]
+        assert len(every) == 5
+        return sorted({(bool(rows.notes), rows.group_column) for rows in every})
+
+    two = {"path": ["a.png", "b.png"]}
+    assert told(two) == [(False, "")]
+    assert told(two | {"grade": [1, 2], "Video ID": ["u", "v"]}) == [(True, "Video ID")]
+    assert told(two | {"grade": [1, 2], "video": ["u", "v"]}, label="grade") == [(False, "video")]
+    assert told(two | {"Diagnosis": ["x", "y"], "patient_id": [1, 2]}) == [(False, "patient_id")]
+    (tmp_path / "list.csv").write_text("path,grade,suitcase\na.png,1,2\n")
+    (said,) = opened(tmp_path / "list.csv").notes
+    assert said.endswith(
+        "labels. Its other columns are grade, suitcase; `--columns label=NAME` names the one of labels."
+    )
+
+
 @pytest.mark.parametrize("line", [r'{"path": "\ud800.png"}', r'{"path": "1.png", "label": "\ud800"}'])
 def test_a_row_whose_name_is_not_text_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.jsonl").write_text(line)
