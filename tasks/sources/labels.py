@@ -58,20 +58,21 @@ def label_tables(root: Place, names: Collection[str], columns: Columns) -> Itera
         if any(held.get(stem_of(word)) for word in words if is_read or not word.isdecimal()):
             of_columns = "`--columns path=NAME label=NAME` names its columns; paths start from its folder"
             as_list = "a table with labels is named metadata.csv"
-            if _lists_paths(root / name, name, held):
+            if _lists_splits(root / name, name, held):
                 as_list = f"`cleansplit audit {quote(str(root / name))}` reads it as a list"
             why = of_columns if is_read else as_list
             yield Table(name, None, b"", {}, {}, why)
 
 
-def _lists_paths(place: Place, name: str, held: Mapping[str, list[str]]) -> bool:
-    """Return whether the first row has the path of an image below the folder of the table, as a manifest has."""
+def _lists_splits(place: Place, name: str, held: Mapping[str, list[str]]) -> bool:
+    """Return whether the first row has the path of an image below the folder of the table, and tells its split."""
     with readable(place, MAX_LIST) as data:
         is_text = not name.lower().endswith(PARQUET)
         rows = (row for row, _ in rows_in(name, data.decode())) if is_text else rows_of_table(place, {})
-        cells = next(filter(None, rows), {}).values()
-    texts = [posixpath.join(posixpath.dirname(name), cell) for cell in cells if isinstance(cell, str)]
-    return any(path in held.get(path, ()) for path in map(posixpath.normpath, texts))
+        row = next(filter(None, rows), {})
+    texts = [posixpath.join(posixpath.dirname(name), cell) for cell in row.values() if isinstance(cell, str)]
+    paths = [path for path in map(posixpath.normpath, texts) if path in held.get(path, ())]
+    return any(find("split", row, {}, name) or split_of_folder(path) for path in paths)
 
 
 def _table(place: Place, name: str, held: Mapping[str, list[str]], columns: Columns) -> Table:
