@@ -92,7 +92,7 @@ def arrive(spec: ArrivalsSpec, loaded: LoadedSources, batch: Prints, then: str) 
             raise UsageError(f"{before.name} has only new images of {held.source}; {which}: drop it, then add all.")
         if held and (spec.whole or (held.folder and len(spec.against) == 1)):
             say(f"{before.name} has this batch already; its results are from its arrival")
-            return replace(held, then="")
+            return replace(held, unreadable=about.unreadable, ignored=about.ignored, then="")
         references = [] if spec.whole else [judged(spec, name) for name in spec.against]
         before = references[0] if references else before
         if held and held.folder:  # the other references may have changed since, and the batch is not its own duplicate
@@ -139,7 +139,7 @@ def compared(
         threshold=rulings[references[0].name].verdict.threshold,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
-        return replace(Arrived(**there["result"]), then=about.then)
+        return replace(Arrived(**there["result"]), unreadable=about.unreadable, ignored=about.ignored, then=about.then)
     for one in references:
         require_intact(place, one)
     joined = compare(spec, [SplitPair(part.prints, batch) for _, part in of])

@@ -14,6 +14,7 @@ from tasks.errors import UsageError
 from tasks.overlap.tasks import take_decisions
 from tasks.records import Archive, Decided, Fingerprints, LoadedSources, Part, Reading, Shard, Splits
 from tasks.records.spec import PrepareSpec, SearchSpec, SourceSpec
+from tasks.records.spec_searching import ArrivalsSpec
 from tasks.sources.layout import check_classes, differences
 from tasks.sources.pieces import parts_of
 from tasks.sources.tasks import fetch, index
@@ -94,7 +95,8 @@ def decisions_of(spec: SourceSpec, fingerprints: Sequence[Fingerprints]) -> Deci
     file = spec.place / NAME if asked is True else Place.of(asked) if asked else None
     if file is None or (asked is True and not at(file).exists()):
         return None
-    (decided,) = collect("take decisions", [take_decisions.submit(str(file), fingerprints, spec.place)])
+    either = isinstance(spec, ArrivalsSpec)  # the other image of a pair may be a known one
+    (decided,) = collect("take decisions", [take_decisions.submit(str(file), fingerprints, spec.place, either)])
     applied = decided.same + decided.different
     say(f"decisions in {file} about these images: {applied:,} of {decided.given:,}")
     return decided if applied else None

@@ -37,13 +37,13 @@ REFUSED, LONGEST = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`\x00]"""), 512  # in the
 def publish(found: Findings, seconds: dict[str, float]) -> Report:
     """Publish a run inside the calling flow; then let a failed gate fail the flow."""
     summary, place = getattr(found.spec, "summary", None), found.spec.place
-    before = next(_earlier(found.spec, place), None) if summary else None
     about = key_of(list(found.spec.sources.values()))
     publishing = publish_report.with_options(**assets_of(found.spec, about)).submit(found, seconds, place)
     report = cast(Report, collect("publish report", [publishing])[0])
     tell(report, about, place)
     try:
         if summary:
+            before = next((one for one in _earlier(found.spec, place) if one.run != report.run), None)
             problems = problem_table(problems_of(run_at(report.run), report))
             disk.add_text(Place.of(summary), what_changed(before, report) + problems)
     finally:

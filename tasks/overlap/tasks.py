@@ -54,11 +54,11 @@ def take_embeddings(prints: Prints, file: str, workspace: Place) -> Prints:
 
 
 @stage_task("take decisions")
-def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: Place) -> Decided:
-    """Copy the decisions that apply to the images of a run, since the file may grow."""
+def take_decisions(file: str, fingerprints: Sequence[Fingerprints], workspace: Place, either: bool) -> Decided:
+    """Copy the decisions about the images of a run, since the file may grow; `either` as in `Decisions.about`."""
     given = read_decisions(Place.of(file))
     digests = pa.concat_tables([tables.read(workspace / each.table, ["md5"]) for each in fingerprints])["md5"]
-    found = given.about(digests.combine_chunks())
+    found = given.about(digests.combine_chunks(), either)
     kept = found.table.drop_columns(["decided", "first_id", "second_id"])
     pairs = [[first.hex(), second.hex(), same] for (first, second), same in found.by_pair.items()]
     labels = [[first.hex(), second.hex(), label] for (first, second), label in found.right_labels.items()]

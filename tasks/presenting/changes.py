@@ -111,6 +111,7 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
     for pair in report.overlap:
         about = f"{pair.rows_of} in {pair.found_in}"
         yield from ((("overlap", f"{about}, {kind}"), numbers(pair, kind)) for kind in ("exact", "near", "undecided"))
+    yield from _found(report, numbers)
     for of in report.duplicates:
         kinds = ("groups", "exact", "near", "undecided")
         yield from ((("duplicates", f"inside {of.split}, {kind}"), numbers(of, kind)) for kind in kinds)
@@ -119,6 +120,23 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
             if score.seed == report.spec.settings().get("seed"):
                 name = f"{score.model} on {score.train_rows:,} rows, {where}, %"
                 yield ("accuracy", name), numbers(score, "accuracy")
+
+
+def _found(report: Report, numbers: Numbers) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the images by their states, and what the run found besides duplicates."""
+    for of in report.states:
+        kinds = ("duplicates", "in_train", "exact", "undecided", "blank", "left", "unreadable")
+        yield from ((("overlap", f"{of.split} images, {kind}"), numbers(of, kind)) for kind in kinds)
+    for one in report.variants:
+        yield ("overlap", f"{one.rows_of} in {one.found_in}, {one.variant}"), numbers(one, "rows")
+    for shared in report.shared_groups:
+        yield ("overlap", f"{shared.rows_of} in {shared.found_in}, shared group"), numbers(shared, "shared")
+    for near in report.same_subject:
+        about = f"{near.rows_of} in {near.found_in}, same subject"
+        yield ("overlap", about), f"{numbers(near, 'pairs')}, sha256 {near.sha256[:12]}"
+    if drawing := report.drawing:
+        for kind in ("groups", "largest", "unmatched", "random_twins", "random_shared"):
+            yield ("rows", f"drawing, {kind}"), numbers(drawing, kind)
 
 
 def _escaped(text: str) -> str:

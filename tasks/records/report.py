@@ -15,7 +15,7 @@ from tasks.records.states import SplitStates
 from tasks.records.verdict import Judged, NearDuplicates, Verdict
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place
-from tasks.vocabulary import EVALUATED, SPLITS, UNLABELLED, Kind, SplitName, ViewName
+from tasks.vocabulary import EVALUATED, SET, SPLITS, UNLABELLED, Kind, SplitName, ViewName
 
 
 def _kind_of(spec: Any) -> str:
@@ -96,6 +96,11 @@ class Report:
         """The splits that models are scored on, test first: they have rows, or the user named them."""
         given = {entry.role for entry in self.inputs}
         return tuple(name for name in EVALUATED if self.rows[name] or name in given)
+
+    @property
+    def in_sets(self) -> bool:
+        """Whether the class of an image is a set of any number of labels."""
+        return any(name.startswith(SET) and (name == "{}" or ", " in name) for name in self.classes)
 
     @property
     def incomparable(self) -> tuple[row.WithinSplit, ...]:

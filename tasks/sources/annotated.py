@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from itertools import chain
 from pathlib import PurePosixPath
-from posixpath import splitext
+from posixpath import dirname, splitext
 from typing import Any, NamedTuple, Self
 from xml.etree import ElementTree
 
@@ -19,11 +19,11 @@ from tasks.columns import Columns
 from tasks.formats import is_image_name
 from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
-from tasks.sources.labels import label_tables
+from tasks.sources.labels import Table, label_tables
 from tasks.sources.layout import are_flat, is_metadata, some, split_of_folder
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
-from tasks.vocabulary import SPLIT_FOLDERS, SplitName
+from tasks.vocabulary import SPLIT_FOLDERS, SplitName, counted
 
 FOLDERS = (("images", "labels", ".txt"), ("JPEGImages", "Annotations", ".xml"), ("images", "annotations", ".xml"))
 MAX_BYTES, MAX_SETTINGS, MAX_DEPTH = 4 << 20, 256 << 10, 16  # of a label file, and of settings
@@ -50,7 +50,8 @@ class Annotated(NamedTuple):
             return self
         left = some([f"{split} ({count:,})" for split, count in others.items()])
         note = f"the images of {left} have no labels and are left out; `cleansplit audit` compares all splits."
-        return self._replace(labels={of: own for of, own in self.labels.items() if of[0] in splits}, notes=(note,))
+        labels = {of: own for of, own in self.labels.items() if of[0] in splits}
+        return self._replace(labels=labels, notes=(*self.notes, note))
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield the images as if in folders of splits and classes, and all other files with the kind ``beside``."""
@@ -81,9 +82,15 @@ def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Ann
     found = _of_files(root, names, images, files) if files else Annotated({}, set())
     if not found.has_labels:
         found = _of_documents(root, names, columns)
+    if not (found.has_labels or found.is_whole):
+        return Annotated({}, found.files, found.notes)
     of_splits = {of: labels for of, labels in found.labels.items() if of[0]}
+    left = sorted({path for of, path in found.labels if of is None} - {path for _, path in of_splits})
     notes = () if found.has_labels else found.notes
-    return Annotated(of_splits or found.labels if found.has_labels or found.is_whole else {}, found.files, notes)
+    if of_splits and left:
+        such = f"{counted(len(left), 'image')} such as {left[0]}"
+        notes += (f"left out, because no list and no folder tells the split: {such}.",)
+    return Annotated(of_splits or found.labels, found.files, notes)
 
 
 def _of_files(root: Place, names: Collection[str], images: Collection[str], files: Mapping[str, str]) -> Annotated:
@@ -102,9 +109,12 @@ def _of_files(root: Place, names: Collection[str], images: Collection[str], file
 
 def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Annotated:
     found, without, above = Annotated({}, set()), defaultdict[str, list[str]](list), list[str]()
+    held, folders = set(names), set[str]()  # folders with images that COCO lists; other images there are background
     for document in chain(documents(root, names), label_tables(root, names, columns)):
         found.files.update([document.name] if document.paths else [])
         without[document.note].append(document.name)
+        if not isinstance(document, Table):
+            folders.update(dirname(path) for path in document.paths.values() if path in held)
         if not split_of_folder(document.name) and any(map(split_of_folder, document.paths.values())):
             above.append(document.name)
         for image, path in document.paths.items():
@@ -115,8 +125,11 @@ def _of_documents(root: Place, names: Collection[str], columns: Columns) -> Anno
     for path in names if splits and None not in splits else ():
         if (split := split_of_folder(path)) not in {None, *splits} and is_image_name(path):
             found.labels[split, path] = None  # such as all of test2017
-    images = [path for path in names if above and is_image_name(path) and not is_metadata(path)]
-    is_whole = bool(above) and are_flat(images) and {path for _, path in found.labels}.issuperset(images)
+    images = [path for path in names if (above or folders) and is_image_name(path) and not is_metadata(path)]
+    listed = {path for _, path in found.labels}
+    is_whole = bool(above) and are_flat(images) and listed.issuperset(images)
+    unlisted = (path for path in images if path not in listed and dirname(path) in folders)
+    found.labels.update({(split_of_folder(path), path): None for path in unlisted})
     notes = [f"Images are named but not labelled by {some(sorted(own))}; {why}." for why, own in without.items() if why]
     if above and not is_whole:
         notes.append(f"Not written with these images: {some(above)}, above the folders of splits.")

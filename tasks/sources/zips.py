@@ -51,7 +51,10 @@ def read_entries(place: Place) -> Iterator[Entry]:
             raise DataError(f"{place} has more than {MAX_MEMBERS:,} members; check where it comes from.")
         if members and min(member.header_offset for member in members) > 0:  # another directory lists what is before
             raise DataError(f"{place} is several zip archives in one file; give each as a file of its own.")
+        places = dict[int, str]()
         for member in members:
+            if (other := places.setdefault(member.header_offset, member.filename)) != member.filename:
+                raise DataError(f"{place} lists {other} and {member.filename} as one member; pack the archive again.")
             if member.create_system == WINDOWS:  # some programs there write the separator of their system
                 member.filename = member.filename.replace("\\", "/")
             if not member.filename.endswith("/"):

@@ -66,10 +66,10 @@ class Decisions:
         first, second, values = (self.table[column].to_pylist() for column in ("first", "second", name))
         return dict(zip(zip(first, second, strict=True), values, strict=True))
 
-    def about(self, digests: pa.Array) -> "Decisions":
-        """Return the decisions whose two images are both among these digests."""
-        both = [pc.is_in(self.table[name], value_set=digests.cast(pa.binary(DIGEST))) for name in ("first", "second")]
-        return Decisions(self.table.filter(pc.and_(*both)))
+    def about(self, digests: pa.Array, either: bool = False) -> "Decisions":
+        """Return the decisions with both images among these digests, or with at least one."""
+        found = [pc.is_in(self.table[name], value_set=digests.cast(pa.binary(DIGEST))) for name in ("first", "second")]
+        return Decisions(self.table.filter((pc.or_ if either else pc.and_)(*found)))
 
     def judged(self, one: Bits, other: Bits, *, same: bool) -> Mask:
         """Return which pairs of digests, uint8 (n, 16) each, people judged to show the same, or different images."""

@@ -10,10 +10,12 @@ import tarfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -271,6 +273,28 @@ def test_a_gate_of_a_batch_names_its_numbers_and_the_limit_that_accepts_them(
     failed = failed_gate(ArrivalsSpec.of(source="tonight", against=("known",), **limits), arrived, members)
     assert (failed.exit_code if failed else 0) == code
     assert re.search(says, str(failed or ""))
+
+
+def test_the_gate_of_an_accepted_batch_counts_its_files_as_they_are_now(small: dict[str, Any], tmp_path: Path) -> None:
+    batch = batch_of(tmp_path / "batch", {"a": range(8, 20)})
+    arrivals(source=batch, accept=True, **small)
+    write_folder(Path(batch), {"a/notes.txt": b"of tonight", "a/broken.png": b""})
+    with pytest.raises(GateError, match=r"1 unreadable, 1 ignored; 7\.14 % of the files count for --max-ignored"):
+        arrivals(source=batch, max_ignored=0, **small)
+
+
+def test_a_decision_about_a_known_image_and_a_new_one_applies(small: dict[str, Any], tmp_path: Path) -> None:
+    known = max((tmp_path / "base").rglob("*.png"))
+    gray = np.asarray(Image.open(known))
+    copy = noise(gray, 1, seed=0)
+    batch = batch_of(tmp_path / "batch", {"a": range(50, 53)}, {f"{known.parent.name}/copy.png": png(copy)})
+    before = json.loads((Path(arrivals(source=batch, **small)) / REPORT).read_text())["rows"]
+    assert before == {"new": 3, "known": 1}
+    first, second = sorted(md5(image.tobytes(), usedforsecurity=False).digest() for image in (gray, copy))
+    rows = pa.table({"first": [first], "second": [second], "same": [False]})
+    pq.write_table(rows, file := tmp_path / "decisions.parquet")
+    folder = arrivals(source=batch, decisions=str(file), **small)
+    assert json.loads((Path(folder) / REPORT).read_text())["rows"] == {"new": 4}
 
 
 def test_a_batch_that_arrives_again_changes_nothing(small: dict[str, Any], tmp_path: Path) -> None:

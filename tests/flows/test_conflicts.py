@@ -18,6 +18,7 @@ from tests.flows.test_actions import actions_of, files_below
 from tests.flows.test_cli import here
 from tests.flows.test_decisions import digests_of
 from tests.plain import audit, dedupe
+from tests.sources.detection_sets import Image, coco, written
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 OWN = glyphs(60, seed=25)
@@ -193,6 +194,36 @@ def test_inside_a_split_all_copies_are_to_be_relabelled_and_a_comparison_says_so
     said = what_changed(before, after)
     assert "| duplicates | labels, open | 8 | 4 |" in said
     assert "| settings | decisions, sha256 |" in said
+
+
+def test_a_summary_never_compares_a_run_with_itself(tmp_path: Path) -> None:
+    given = between(tmp_path)
+    runs = []
+    for number, floor in enumerate((0.8, 0.7) * 2):
+        summary = tmp_path / f"{number}.md"
+        runs.append(audit(**given, floor=floor, summary=summary, workspace=tmp_path / "w").run.name)
+        said = summary.read_text()
+        assert f"Since {runs[number - 1]}:" in said if number else "No earlier run" in said
+        assert "Nothing changed" not in said
+    assert runs[:2] == runs[2:]
+
+
+def test_duplicates_with_other_sets_of_labels_say_how_they_differ(tmp_path: Path) -> None:
+    found = audit(root=str(written(tmp_path / "set", "yolo")), workspace=tmp_path / "w")
+    differ = "2 images have a duplicate with other labels: only one of the two images has each label that differs."
+    assert differ in answer(Numbers(found))
+    assert "is right" not in answer(Numbers(found))
+
+
+def test_images_that_coco_does_not_list_are_compared(tmp_path: Path) -> None:
+    train: list[Image] = [(f"t{n}", n, (n % 3,)) for n in range(30)]
+    validation: list[Image] = [(f"v{n}", 50 + n, (n % 3,)) for n in range(30)]
+    files = coco({"train": train, "val": validation})
+    files |= {f"val2017/extra{n}.jpg": files[f"train2017/t{n}.jpg"] for n in range(10)}
+    set_of = write_folder(tmp_path / "set", files)
+    done = here("audit", str(set_of), "--max-overlap", "0", "--workspace", str(tmp_path / "w"))
+    assert done.returncode == 4
+    assert "10 of the 40 validation images" in done.stderr
 
 
 def test_images_without_labels_have_no_conflicts(tmp_path: Path) -> None:

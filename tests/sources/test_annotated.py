@@ -59,6 +59,24 @@ def test_files_that_belong_to_no_image_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_images_that_coco_does_not_list_are_background(tmp_path: Path) -> None:
+    path = written(tmp_path / "set", "coco")
+    write_folder(path, {"val2017/new.jpg": picture(97), "masks/t00.png": picture(98)})
+    found = members(path)
+    assert "validation/(none)/val2017/new.jpg" in found
+    assert {name for name, kind in found.items() if kind == "beside"} == {"masks/t00.png"}
+    assert not opened(path).notes
+
+
+def test_images_of_no_split_are_named(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", voc() | {"JPEGImages/x1.jpg": picture(98), "JPEGImages/x2.jpg": picture(99)})
+    said = "left out, because no list and no folder tells the split: 2 images such as JPEGImages/x1.jpg."
+    assert opened(path).notes == (said,)
+    assert {name for name, kind in members(path).items() if kind == "beside"} == {
+        f"JPEGImages/x{n}.jpg" for n in (1, 2)
+    }
+
+
 def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     path = written(tmp_path / "set", "yolo")
     (path / "data.yaml").write_text("names: {0: cat}\n")
@@ -154,7 +172,8 @@ def test_images_of_a_split_without_a_coco_file_are_unlabelled(tmp_path: Path) ->
     write_folder(path, dict.fromkeys(names, picture(40)))
     found = members(path)
     assert found["test/(none)/test2017/1.jpg"] == "file"
-    assert {name for name, kind in found.items() if kind == "beside"} == {*names[1:]}
+    assert found["train/(none)/train2017/of_no_file.jpg"] == "file"
+    assert {name for name, kind in found.items() if kind == "beside"} == {"unlabeled2017/2.jpg"}
 
 
 def test_images_of_a_coco_file_without_categories_are_unlabelled(tmp_path: Path) -> None:
@@ -162,7 +181,7 @@ def test_images_of_a_coco_file_without_categories_are_unlabelled(tmp_path: Path)
     write_folder(path, {"test2017/1.jpg": picture(40), "test2017/2.jpg": picture(41)})
     about = {"images": [{"id": 1, "file_name": "1.jpg"}], "categories": [{"id": 1, "name": "cat"}], "annotations": []}
     (path / "annotations/image_info_test2017.json").write_text(json.dumps(about))
-    assert (members(path)["test/(none)/test2017/1.jpg"], members(path)["test2017/2.jpg"]) == ("file", "beside")
+    assert [members(path)[f"test/(none)/test2017/{number}.jpg"] for number in (1, 2)] == ["file"] * 2
 
 
 def of_names(folder: Path, *names: str) -> dict[str, str]:
@@ -179,7 +198,9 @@ def of_names(folder: Path, *names: str) -> dict[str, str]:
 def test_an_image_of_coco_is_found_by_a_part_of_its_path(tmp_path: Path, name: str) -> None:
     write_folder(tmp_path, {"here/a.jpg": picture(2), "there/a.jpg": picture(3), "here/b.jpg": picture(4)})
     found = of_names(tmp_path, name)
-    assert [path for path, kind in found.items() if kind == "file"] == [f"{{7}}/here/{name[-5:]}"]
+    other = "a" if name == "b.jpg" else "b"  # in the folder of a listed image
+    images = {path for path, kind in found.items() if kind == "file"}
+    assert images == {f"{{7}}/here/{name[-5:]}", f"(none)/here/{other}.jpg"}
 
 
 @pytest.mark.parametrize("file", ["annotations/instances_{}2017.json", "{}2017/_annotations.coco.json"])

@@ -87,6 +87,15 @@ def test_two_archives_in_one_file_are_refused_as_the_first_would_be_lost(tmp_pat
         kinds(tmp_path / "both.zip")
 
 
+def test_two_names_of_one_member_are_refused(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.zip", {"r/A/1.png": b"1", "r/A/2.png": b"2"}).read_bytes()
+    second = data.rindex(b"PK\1\2")
+    lying = data[: second + 42] + bytes(4) + data[second + 46 :]  # the offset of its header
+    (tmp_path / "lying.zip").write_bytes(lying)
+    with pytest.raises(DataError, match=r"lying\.zip lists r/A/1\.png and r/A/2\.png as one member; pack"):
+        kinds(tmp_path / "lying.zip")
+
+
 def test_two_members_of_one_name_are_both_listed(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("r/A/1.png", b"1")
