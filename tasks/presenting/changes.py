@@ -123,7 +123,7 @@ def _values(report: Report) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _found(report: Report, numbers: Numbers) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the images by their states, and what the run found besides duplicates."""
+    """Yield the counts of the images by state, and of variants, shared groups, same subjects and drawn groups."""
     for of in report.states:
         kinds = ("duplicates", "in_train", "exact", "undecided", "blank", "left", "unreadable")
         yield from ((("overlap", f"{of.split} images, {kind}"), numbers(of, kind)) for kind in kinds)
