@@ -139,7 +139,7 @@ def compared(
         threshold=rulings[references[0].name].verdict.threshold,
     )
     if there := stages.read_manifest(place / about.folder / stages.MANIFEST):
-        return replace(Arrived(**there["result"]), unreadable=about.unreadable, ignored=about.ignored, then=about.then)
+        return replace(Arrived(**there["result"]), then=about.then)
     for one in references:
         require_intact(place, one)
     joined = compare(spec, [SplitPair(part.prints, batch) for _, part in of])
