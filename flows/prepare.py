@@ -55,7 +55,8 @@ def index_sources(*specs: SourceSpec) -> Indexed:
     spec, named = specs[0], list(dict.fromkeys(pair for each in specs for pair in each.sources.items()))
     place, links = spec.place, spec.follow_links and str(Place.of(spec.follow_links))
     columns = dict(entry.split("=", 1) for entry in spec.columns)  # use of a column -> its name
-    sources = collect("fetch sources", [fetch.submit(role, name, columns, place, links) for role, name in named])
+    how = (columns, place, links, spec.masks_as_images)
+    sources = collect("fetch sources", [fetch.submit(role, name, *how) for role, name in named])
     indexed = collect("index members", [index.submit(source, place) for source in sources])
     return dict(zip(named, indexed, strict=True))
 

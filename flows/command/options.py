@@ -14,7 +14,7 @@ from tasks.records.spec import Spec
 POSITIONAL = ("root", "source", "run")  # typed without --
 GROUPS = {  # by the title of a group, the names of its options in their order
     "Input": "root source against run large small dataset train validation test recipe columns classes min_per_class "
-    "follow_links",
+    "follow_links masks_as_images",
     "What counts as a duplicate": "threshold protect keep chains also group_by group_alike embeddings decisions",
     "Gates": "max_overlap max_shared_groups max_duplicates min_rows max_quarantine max_ignored undecided",
     "Effort": "models sizes trainings exhaustive recall workers memory fresh",

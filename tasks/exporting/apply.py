@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
 from tasks.exporting.export import check_names, files_of, require_whole
+from tasks.exporting.masks import masks_of
 from tasks.exporting.originals import Originals
 from tasks.storage import Place, at, building, disk, scratch, tables
 from tasks.storage.actions import read_actions
@@ -82,18 +83,21 @@ def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
         for original in originals.of(pa.array(list(names), pa.string())):
             original.put(draft / names[original.id], linked=True)
         write_annotations(originals, ((step.split, step.id, step.name) for step in steps if step.split), draft)
+        for mask, name in masks_of(originals, names.items()):
+            mask.put(draft / name, linked=True)
 
 
 def move(steps: Iterable[Step], originals: Originals, out: Place) -> None:
-    """Move files out of their folders.
+    """Move files, and masks of images, out of their folders.
 
     Raises `DataError` when a file has changed, or its target exists, and `StorageError` when `out` is on
     another file system: a move would copy and delete.
     """
     names = {step.id: step.name for step in steps}
     with disk.storage_errors(out):
-        for original in originals.of(pa.array(list(names), pa.string())):
-            target = out / names[original.id]
+        files = ((original, names[original.id]) for original in originals.of(pa.array(list(names), pa.string())))
+        for original, name in (*masks_of(originals, names.items(), moved_to=out), *files):
+            target = out / name
             if at(target).exists():
                 raise DataError(f"{target} already exists; choose another folder.")
             disk.make_folder(out)

@@ -11,6 +11,7 @@ from pyarrow.csv import write_csv
 from tasks.errors import DataError, UsageError
 from tasks.exporting.annotated import write_annotations
 from tasks.exporting.formats import ARRAYS, SplitFiles, card_header, columns_of, names_of, write_encoded
+from tasks.exporting.masks import masks_of
 from tasks.exporting.originals import Originals
 from tasks.records import Findings
 from tasks.records.splits import GROUPS
@@ -131,6 +132,8 @@ def write_folder(files: SplitFiles, folder: Place, originals: Originals, linked:
                 original.put(folder / name, linked)
             written.append((split, original.id, name))
     write_annotations(originals, written, folder)
+    for mask, name in masks_of(originals, ((image, name) for _, image, name in written)):
+        mask.put(folder / name, linked)
 
 
 def check_names(names: Iterable[str], cased: bool = False) -> None:

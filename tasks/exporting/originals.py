@@ -53,9 +53,10 @@ class Originals:
     """
 
     def __init__(self, archives: Sequence[Archive], workspace: Place, photographs: Sequence[str] = ()) -> None:
-        self.archives = archives
+        self.archives, self.workspace = archives, workspace
         self.facts = [workspace / name for name in photographs]
         self.sources = {a.role: Members(workspace.locate(a.location), a.columns) for a in archives}
+        self.folders = {str(a.role): workspace.locate(a.location.removesuffix(f"/{a.below}")) for a in archives}
         folders = [a.location for a in archives if self.sources[a.role].in_folder]
         sets = {place for place in folders if folders.count(place) > 1}  # of several splits
         sets |= {a.location for a in archives if any(name.startswith(SET) for name in a.members)}
@@ -80,8 +81,13 @@ class Originals:
 
     def places(self, ids: pa.Array) -> list[Place | None]:
         """Return the place of each image file; None for images in archives, pages, and files that links lead to."""
-        found = self.files(ids)
-        return [None if self.links[of] and at and str(disk.resolved(at)) != str(at) else at for of, at in found]
+        return [at and self.place_of(of, at) for of, at in self.files(ids)]
+
+    def place_of(self, role: str, file: Place) -> Place | None:
+        """Return the place of a file; None if it is read through a link that the run could follow, too."""
+        target = disk.resolved(file)
+        could_be = str(target) != str(file) and (self.links[role] or at(target).is_inside(self.folders[role]))
+        return None if could_be else file
 
     def files(self, ids: pa.Array) -> list[tuple[str, Place | None]]:
         """Return the role and the file of each image, which may be a link; None in archives and for pages."""

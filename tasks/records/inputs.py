@@ -32,6 +32,7 @@ class Source:
     bytes: int | None  # of an archive; None for a folder
     columns: dict[str, str]  # use of a column of a table -> its name
     links: str | None = None  # folder of files that links in a source may lead to
+    masks_as_images: bool = False  # whether masks in image files are images of their own
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Archive(Source):
     listed: bool = False  # whether the source lists files by their paths
     notes: tuple[str, ...] = ()  # about its files, for the user
     group_column: str = ""  # of a table, which has groups or is named like them
+
+    @property
+    def below(self) -> str:
+        """The folder of the class folders, below the given source."""
+        return self.inside or self.name.removeprefix(self.given.rstrip("/")).strip("/")
 
     @property
     def members(self) -> dict[str, int]:

@@ -42,6 +42,7 @@ DESCRIPTIONS = {
     "whole": "Add all images to the first reference without comparing them; it is made if it does not exist.",
     "columns": "Names of columns, for tables as sources: path=NAME or image=NAME, and label=NAME, split=NAME, "
     "group=NAME. If unset, usual names are tried.",
+    "masks_as_images": "Read masks in image files as images, too; masks are found by the names of folders and files.",
     "follow_links": "Follow symbolic links that lead out of a folder of images, too, to files below this folder.",
     "train": "Rows of train; `run` needs a multiple of the classes. If unset, up to 20,000 per class; grouped 80 %.",
     "validation": "Rows of validation; may be 0. If unset, up to 1,000 per class; grouped 10 %.",

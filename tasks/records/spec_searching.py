@@ -37,6 +37,7 @@ class SourceSpec(WorkSpec):
     side: ImageSide = 28
     columns: tuple[str, ...] = ()
     follow_links: PurePath | None = None
+    masks_as_images: bool = False
     min_per_class: PositiveInt | None = None
 
     @property

@@ -21,6 +21,7 @@ from tasks.sources.archive import Entry
 from tasks.sources.coco import MAX_LIST, documents, ends, readable
 from tasks.sources.labels import Table, label_tables
 from tasks.sources.layout import are_flat, is_metadata, some, split_of_folder
+from tasks.sources.masks import MASK
 from tasks.sources.numbered import MAX_LABEL, row_name
 from tasks.storage import Place
 from tasks.vocabulary import SPLIT_FOLDERS, SplitName, counted
@@ -54,7 +55,7 @@ class Annotated(NamedTuple):
         return self._replace(labels=labels, notes=(*self.notes, note))
 
     def entries(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        """Yield the images as if in folders of splits and classes, and all other files with the kind ``beside``."""
+        """Yield the images as if in folders of splits and classes, and others but masks with the kind ``beside``."""
         held = {entry.name: entry for entry in entries}
         for (split, path), labels in self.labels.items():
             label = None if labels is None else f"{{{', '.join(sorted(labels))}}}"
@@ -64,7 +65,7 @@ class Annotated(NamedTuple):
             entry = held.get(path, Entry(path, "missing"))
             yield entry._replace(name=row_name(split, label, path), pages=0)  # labels are of the whole file
         for name in sorted(held.keys() - self.files - {path for _, path in self.labels}):
-            yield held[name]._replace(kind="beside")
+            yield held[name] if held[name].kind == MASK else held[name]._replace(kind="beside")
 
 
 def read_annotated(root: Place, names: Collection[str], columns: Columns) -> Annotated:

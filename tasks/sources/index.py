@@ -21,6 +21,7 @@ from tasks.records.conservation import conserve
 from tasks.sources.archive import DIGEST_BYTES, MAX_MEMBER_BYTES
 from tasks.sources.layout import common_root, is_below, is_metadata
 from tasks.sources.listing import Listing
+from tasks.sources.masks import MASK
 from tasks.sources.pieces import pieces_of
 from tasks.storage import Place, tables
 from tasks.vocabulary import UNLABELLED, SplitName
@@ -38,7 +39,7 @@ NOT_A_FILE = {
 MAX_NAME, MAX_NAME_PART = 1024, 255
 ROW_GROUP = 16_384  # small enough to read the rows of one class without the others
 ORDER = ("class_name", "member", "offset", "size", "digest")
-IGNORED = {"beside_rows", "os_metadata", "not_image_name"}  # other reasons quarantine a member
+IGNORED = {"mask", "beside_rows", "os_metadata", "not_image_name"}  # other reasons quarantine a member
 
 
 def write_index(listing: Listing, target: Place, root: str | None = None) -> tuple[list[Piece], dict[str, int], str]:
@@ -90,12 +91,15 @@ def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
     """Return the rows of the index in any order, with "" for no class; the first reason of a member is used."""
     table, at = listing.table, pa.array(listing.folder)
     names, beside = table["name"], pc.equal(table["kind"], "beside").combine_chunks()
+    mask = pc.equal(table["kind"], MASK).combine_chunks()
+    outside = pc.or_(beside, mask)
     before = pa.array([before for _, before, _ in placed], pa.string()).take(at)
     whole = pa.array([posixpath.join(folder, "") for folder in listing.folders], pa.string()).take(at)
-    class_names = pc.if_else(beside, "", pa.array([name for name, _, _ in placed], pa.string()).take(at))
+    class_names = pc.if_else(outside, "", pa.array([name for name, _, _ in placed], pa.string()).take(at))
     metadata = pa.array([is_left for _, _, is_left in placed], pa.bool_()).take(at)
     lengths = pc.utf8_length(names).to_numpy()
     wrong = {
+        "mask": mask,
         "beside_rows": beside,
         "os_metadata": metadata.to_numpy(zero_copy_only=False) | listing.is_metadata,
         **{reason: pc.equal(table["kind"], kind) for kind, reason in NOT_A_FILE.items()},
@@ -108,7 +112,7 @@ def _rows(listing: Listing, placed: list[tuple[str, str, bool]]) -> pa.Table:
     code = pa.array(first, mask=first < 0)
     columns = [
         class_names,
-        pc.binary_join_element_wise(pc.if_else(beside, whole, before), names, ""),
+        pc.binary_join_element_wise(pc.if_else(outside, whole, before), names, ""),
         pc.if_else(beside, 0, table["offset"]),
         table["size"],
         pc.if_else(beside, None, table["digest"]),

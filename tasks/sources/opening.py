@@ -16,6 +16,7 @@ from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, file_entry
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, Placed, combined, list_members
+from tasks.sources.masks import MASK, find_masks, mark_masks
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
@@ -60,8 +61,9 @@ def open_source(source: Source, workspace: Place) -> Opened:
             notes = tuple(f"{source.name} {note}" for note in rows.notes)
             return _listed(source, chain(_read_rows(rows), beside), root=root, notes=notes, **about)
         if at(place).is_folder():
-            walked = _walked(place, source, workspace)
-            found = read_annotated(place, [one.name for one in walked if _is_readable(one)], source.columns)
+            walked = _with_masks(_walked(place, source, workspace), source)
+            names = [one.name for one in walked if _is_readable(one) and one.kind != MASK]
+            found = read_annotated(place, names, source.columns)
             if found.labels:
                 found = found.with_labels() if source.role == "source" else found
                 splits = {split or "" for split, _ in found.labels}
@@ -90,6 +92,12 @@ def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
     return [one for one in at(folder).walk(source.links) if not one.name.startswith(below)]
 
 
+def _with_masks(walked: Sequence[Listed], source: Source) -> Sequence[Listed]:
+    files = () if source.masks_as_images else (one.name for one in walked if one.kind == "file")
+    masks = find_masks(files, source.name)
+    return [one._replace(kind=MASK) if one.name in masks else one for one in walked] if masks else walked
+
+
 def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opened:
     """Open archives; their members are listed only for a new index."""
     location, packings = source.location, [packed.packing_of(file) for file in files]
@@ -98,7 +106,12 @@ def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opene
     if any(packings):
         location = _unpack(sha256, files, packings, workspace)
         files = at(workspace.locate(location)).expanded()
-    return Opened(location, lambda: combined(_members(source, files), source.name), sha256)
+
+    def members() -> Listing:
+        listing = combined(_members(source, files), source.name)
+        return listing if source.masks_as_images else mark_masks(listing)
+
+    return Opened(location, members, sha256)
 
 
 def read_folder(root: Place, known: Iterable[Listed] | None = None) -> Iterator[Entry]:
@@ -114,19 +127,19 @@ def read_folder(root: Place, known: Iterable[Listed] | None = None) -> Iterator[
 
 def _is_readable(listed: Listed) -> bool:
     """Return whether it is a file whose printed name finds it again."""
-    return listed.kind == "file" and listed.name.isprintable()
+    return listed.kind in ("file", MASK) and listed.name.isprintable()
 
 
 def _file_entry(root: Place, listed: Listed, contents: Iterator[bytes | OSError]) -> Entry:
     name = listed.name
     if not _is_readable(listed):
-        return Entry(name, "bad_name" if listed.kind == "file" else listed.kind)
+        return Entry(name, "bad_name" if listed.kind in ("file", MASK) else listed.kind)
     data = next(contents)
     if isinstance(data, OSError):
         return Entry(name, "unreadable")
     if len(data) > MAX_MEMBER_BYTES:
-        return Entry(name, "file", 0, at(root / name).size())
-    return file_entry(name, 0, data)
+        return Entry(name, listed.kind, 0, at(root / name).size())
+    return file_entry(name, 0, data)._replace(kind=listed.kind)
 
 
 def _listed(source: Source, entries: Iterable[Entry], **about: Any) -> Opened:

@@ -14,6 +14,7 @@ from tasks.sources import index as indexing
 from tasks.sources.found import splits_of
 from tasks.sources.layout import check_source
 from tasks.sources.listing import Listing
+from tasks.sources.masks import note_of_masks
 from tasks.sources.opening import Opened, open_source
 from tasks.sources.published import NOTMNIST_FILES, PUBLIC_SETS
 from tasks.stage_task import done, finished, secret, stage_task
@@ -21,11 +22,18 @@ from tasks.storage import Place, at, disk, stages
 from tasks.storage.workspace import DOWNLOADS, downloads_in
 from tasks.vocabulary import IN_PUBLIC, SET, PublicName, Role, is_generated
 
-VERSION, INDEXED = 8, 13
+VERSION, INDEXED = 8, 14
 
 
 @stage_task("fetch {role}", retries=3, retry_delay_seconds=exponential_backoff(backoff_factor=2))
-def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, links: str | None = None) -> Any:
+def fetch(
+    role: Role,
+    source: str,
+    columns: dict[str, str],
+    workspace: Place,
+    links: str | None = None,
+    masks_as_images: bool = False,
+) -> Any:
     """Render fonts, download an archive, or use a local source; `links` in it may lead to files below that folder."""
     with disk.storage_errors(workspace):
         check_source(role, source)
@@ -34,9 +42,10 @@ def fetch(role: Role, source: str, columns: dict[str, str], workspace: Place, li
         name, place = _find(role, source, workspace)
         location = place.name if place.root == workspace.root and place.name else str(disk.resolved(place))
         if at(place).is_folder():
-            return done(Source(role, name, location, None, columns, links), f"{role} {name}: a folder")
+            return done(Source(role, name, location, None, columns, links, masks_as_images), f"{role} {name}: a folder")
         size = sum(at(file).size() for file in at(place).expanded())
-        return done(Source(role, name, location, size, columns), f"{role} {name}: {size:,} bytes")
+        found = Source(role, name, location, size, columns, None, masks_as_images)
+        return done(found, f"{role} {name}: {size:,} bytes")
 
 
 @stage_task("index {source.role}")
@@ -45,6 +54,7 @@ def index(source: Source, workspace: Place) -> list[Archive]:
     try:
         opened = open_source(source, workspace)
         inputs = {"version": INDEXED, "sha256": opened.digest, "root": [source.role == "root", opened.root]}
+        inputs["masks_as_images"] = source.masks_as_images
         stage = stages.stage(workspace, "index", inputs, lambda target: _write(opened, source, target))
     except (DataError, MemoryError) as error:
         if DOWNLOADS in source.location.split("/"):  # "fetch it again" must not find the same file
@@ -69,7 +79,7 @@ def _write(opened: Opened, source: Source, target: Place) -> dict[str, Any]:
         pieces, outside, found = indexing.write_index(own, target / name, root)
         cut = [asdict(piece) for piece in pieces]
         parts.append({"role": role, "root": found, "index": name, "pieces": cut, "outside": outside})
-    return {"parts": parts, "bytes": members.bytes}
+    return {"parts": parts, "bytes": members.bytes, "note": note_of_masks(members)}
 
 
 def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str, Any]) -> Archive:
@@ -91,7 +101,7 @@ def _record(source: Source, opened: Opened, stage: stages.Stage, part: dict[str,
         inside=inside if opened.root is None and part["role"] is None else "",
         listed=opened.listed,
         links=source.links,
-        notes=opened.notes,
+        notes=(*opened.notes, *filter(None, [stage.result["note"]])),
         group_column=opened.group_column,
     )
 

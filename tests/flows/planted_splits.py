@@ -167,12 +167,22 @@ def annotated(layout: str) -> "Packaging":
     return write
 
 
+def with_masks(splits: Mapping[str, list[Picture]]) -> dict[str, bytes]:
+    """Return the files of class folders, with the masks of most images in folders of their own; many are the same."""
+    files = files_of(splits)
+    masks = {f"{path.replace('/', '_masks/', 1)[:-4]}_mask.png": number % 3 for number, path in enumerate(files)}
+    squares = [saved(Image.new("L", (96, 72), 100 * shade), "PNG") for shade in range(3)]
+    return files | {path: squares[shade] for number, (path, shade) in enumerate(masks.items()) if number % 7}
+
+
 Packaging = Callable[[Path, Mapping[str, list[Picture]]], Path]
 PACKAGINGS: dict[str, Packaging] = {
     "folder": lambda path, splits: write_folder(path, files_of(splits)),
     "unlabelled": lambda path, splits: write_folder(path, files_of(splits, labelled=False)),
     "tar": lambda path, splits: write_tar(path.with_suffix(".tar"), files_of(splits)),
     "zip": zipped,
+    "masks": lambda path, splits: write_folder(path, with_masks(splits)),
+    "masks in a tar": lambda path, splits: write_tar(path.with_suffix(".tar"), with_masks(splits)),
     "list": listed,
     "rows": in_rows,
     "shards": in_shards,

@@ -92,7 +92,9 @@ def test_masks_and_files_of_a_system_beside_the_images_change_no_label(tmp_path:
     assert {path for path in images(found) if path.startswith("train")} == {
         "train/{cat}/train/0.jpg", "train/{dog}/train/1.jpg", "train/{cat}/train/2.jpg"
     }  # fmt: skip
-    assert {path for path, kind in found.items() if kind == "beside"} == beside.keys()
+    assert {path: kind for path, kind in found.items() if path in beside} == {
+        path: "mask" if path == "train_masks/0.jpg" else "beside" for path in beside
+    }
 
 
 ROWS = '"file_name"{0}"label"{0}"note"\r\n"0.jpg"{0}"a, b; c"{0}"x\ty\nz"\r\n1.jpg{0}dog{0}\r\n'
