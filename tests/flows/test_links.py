@@ -13,7 +13,8 @@ from tasks.errors import StorageError, UsageError
 from tasks.storage import disk
 from tasks.storage.building import draft, sweep
 from tasks.storage.place import Place
-from tests.build import glyphs, png, write_folder
+from tests.build import glyphs, png, saved, scene, write_folder
+from tests.flows.test_actions import files_below
 from tests.flows.test_cli import here, refused
 from tests.plain import audit, dedupe
 from tests.storage.test_workspace import add_run
@@ -180,3 +181,23 @@ def test_a_detection_set_of_links_keeps_its_labels(linked: Path, prefect_server:
     deciding.apply(link=linked / "kept", execute=True, workspace=linked / "w")
     assert (linked / "kept/labels/train/3.txt").read_bytes() == b"1 .5 .5 .1 .1\n"
     assert len([*linked.glob("kept/labels/*/*.txt")]) == len([*linked.glob("kept/images/*/*.png")]) == 12
+
+
+def test_links_inside_a_source_are_written_as_files_by_every_step(tmp_path: Path, prefect_server: None) -> None:
+    pictures = [saved(scene(60, 48, number), "PNG") for number in range(24)]
+    files = {f"{'train' if n < 16 else 'test'}/{'ab'[n % 2]}/{n}.png": data for n, data in enumerate(pictures)}
+    root = write_folder(tmp_path / "set", files)
+    (root / "test/a/leak.png").symlink_to("../../train/a/0.png")
+    (root / "test/a/more.png").symlink_to("16.png")
+    report = audit(root=str(root), workspace=tmp_path / "w")
+    assert (report.pair("test", "train").exact, report.rows.test) == (1, 10)
+    deciding.apply(link=tmp_path / "kept", execute=True, workspace=tmp_path / "w")
+    where = ("--workspace", str(tmp_path / "w"))
+    done = here("export", report.run.name, "--format", "links", "--out", str(tmp_path / "links"), *where)
+    assert done.returncode == 0, done.stderr
+    for out in (tmp_path / "kept", tmp_path / "links" / "sanitized"):
+        assert files_below(out) == files | {"test/a/more.png": files["test/a/16.png"]}
+        assert not any(path.is_symlink() for path in out.rglob("*"))
+    assert (tmp_path / "links/raw/test/a/leak.png").read_bytes() == files["train/a/0.png"]
+    refused(here("apply", report.run.name, "--move", str(tmp_path / "gone"), "--execute", *where), 2)
+    assert (root / "test/a/leak.png").is_symlink()
