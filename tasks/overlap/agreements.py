@@ -7,6 +7,9 @@ the two images have different shapes, the middle of each that has the shape of t
 Where little texture agrees, it proves little: if one of the two that are aligned has texture in less than `TEXTURED`,
 their agreement is negative, and so it is if both have strong colours, but different ones. The pair may be a duplicate,
 but this is never certain.
+
+A small mark in one picture hardly changes the agreement. So the window whose structure agrees least limits the
+agreement of near-identical pictures.
 """
 
 import numpy as np
@@ -15,7 +18,7 @@ from tasks.arrays import Floats, Gray, Pixels
 from tasks.overlap.images import Images
 from tasks.overlap.patterns import shared_bits, similarity
 from tasks.overlap.threshold import NEAR_IDENTICAL
-from tasks.registration.agreement import agreement, overlay, textured
+from tasks.registration.agreement import Overlaid, agreement, overlay, textured, unshared
 from tasks.registration.align import register_coarsely, register_finely
 from tasks.registration.colours import differ_in_colour
 from tasks.registration.forms import are_trimmed, middles, seen_through
@@ -28,6 +31,8 @@ from tasks.threads import several_threads
 AT_ONCE = 1024  # pairs registered at a time: with fewer, many files are opened for few copies each
 IN_CACHE = 16  # the same for copies of full size: with more, threads release and allocate memory each time
 GOES_ON = 0.65  # agreement of small copies below which a pair is ruled out
+# A window with a third of its structure in one picture only allows 0.99; with more, a pair is not near-identical.
+UNSHARED, BELOW = 0.03, NEAR_IDENTICAL - 0.0001
 TEXTURED = 0.12  # share of an image that needs texture to make a pair certain
 
 
@@ -98,6 +103,10 @@ def _decided(first: Gray, second: Gray, share: Pixels) -> Floats:
     for start in range(0, len(on), IN_CACHE):
         some = on[start : start + IN_CACHE]
         one, two = equally_sharp(first[some].astype(np.float32), second[some].astype(np.float32))
-        found[some] = np.maximum(agreement(overlay(one, two, register_finely(one, two, maps[some]))), 0)
+        laid = overlay(one, two, register_finely(one, two, maps[some]))
+        found[some] = np.maximum(agreement(laid), 0)
+        near = np.flatnonzero(found[some] >= NEAR_IDENTICAL)
+        most = 1 - UNSHARED * unshared(Overlaid(laid.first[near], laid.second[near], laid.inside[near]))
+        found[some[near]] = np.minimum(found[some[near]], np.maximum(most, BELOW))
     found[(found >= LOWEST) & (share < TEXTURED)] *= -1
     return found

@@ -72,7 +72,8 @@ def with_chains(spec: ArrivalsSpec, reference: Reference, joined: Sequence[Joine
 
     def build(target: Place) -> dict[str, Any]:
         known = tables.bytes_of(tables.read(workspace / ruling.baseline.chained)["md5"])
-        chained = in_worker(chained_among, *joins_of(spec, joined, workspace), known)
+        line = ruling.verdict.near_identical
+        chained = in_worker(chained_among, *joins_of(spec, joined, workspace), known, line)
         tables.write(pa.table({"md5": tables.binary(chained)}), target / CHAINED)
         return {"chained": len(chained)}
 

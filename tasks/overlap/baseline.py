@@ -2,7 +2,8 @@
 
 Duplicates make a component of near-identical photographs nearly a clique. Where a component is not one, such as the
 frames of a film, or where almost all images are in one, near-identity proves nothing: these images are *chained*.
-Random pairs are drawn between components, because copies would make random pairs look similar.
+Random pairs count between components, because copies would make random pairs look similar; all that are drawn show
+whether images have one layout, where the agreement of near-identical images is higher.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from tasks.overlap.pictures import candidate_pairs
 from tasks.overlap.prints import slices
 from tasks.overlap.proposals import affordable
 from tasks.overlap.search import PAIRS, near_pairs
-from tasks.overlap.threshold import NEAR_IDENTICAL, usual_near_identity
+from tasks.overlap.threshold import NEAR_IDENTICAL, near_identity, usual_near_identity
 from tasks.records import Joined
 from tasks.records.spec import ComparingSpec
 from tasks.storage import Place, tables
@@ -52,13 +53,14 @@ def measure_baseline(
     """Return similarities without a leak, and the digests of chained images, uint8 (n, 16).
 
     The joins are all pairs of compared splits with images; `found` are their pairs. The table has the schema
-    `BASELINE`: ``train`` rows have the best match of an image of train in the rest of train; ``random`` rows have a
-    random pair of an image of another split and one of train, or of two of train if there is no other split. The seed
+    `BASELINE`: ``train`` rows have the best match of an image of train in the rest of train; ``drawn`` rows have a
+    random pair of an image of another split and one of train, or of two of train if there is only train;
+    ``random`` rows have such a pair that no duplicates connect. The seed
     and the images of train decide which images are drawn, so the form of a source changes nothing, and nobody can craft
     data for the draw.
     """
     splits = {prints.split: prints for join in joins for prints in join.sides}
-    every, of, components = _components(joins, found)
+    every, of = _every(joins)
     starts = {name: of[name, prints.folder] for name, prints in splits.items()}
     own = every.take(slice(starts[train], starts[train] + splits[train].images))
     rng = np.random.default_rng([seed, *hashlib.sha256(own.digests.tobytes()).digest()])
@@ -66,43 +68,55 @@ def measure_baseline(
     others = [name for name, prints in splits.items() if name != train and prints.images] or [train]
     one = np.concatenate([rng.permutation(splits[name].images)[:RANDOM_PAIRS] + starts[name] for name in others])
     two = rng.integers(0, max(len(own), 1), len(one)) + starts[train]
-    apart = np.flatnonzero(components[one] != components[two]) if len(own) else np.empty(0, np.int64)
-    random = np.maximum(similarity_of(every.take(one[apart]), every.take(two[apart])), 0)  # certain matches only
-    nothing = np.zeros(len(random))
-    parts = [("train", *best), ("random", random, nothing, nothing.astype(np.int64))]
-    columns = [pa.array(np.concatenate([part[k] for part in parts])) for k in (1, 2, 3)]
-    kinds = pa.array([kind for kind, values, *_ in parts for _ in values], pa.string())
+    differ = (every.digests[one] != every.digests[two]).any(axis=1) if len(own) else np.zeros(len(one), np.bool_)
+    one, two = one[differ], two[differ]
+    drawn = np.maximum(similarity_of(every.take(one), every.take(two)), 0)  # certain matches only
+    line = near_identity(drawn, best[0], max(prints.images for prints in splits.values()), _short_side(joins))
+    components = _components(joins, found, every, of, line)
+    random = drawn[components[one] != components[two]]
+    kinds = np.repeat(["train", "random", "drawn"], [len(best[0]), len(random), len(drawn)])
+    nothing = np.zeros(len(random) + len(drawn))
+    columns = [np.concatenate([best[0], random, drawn]), np.append(best[1], nothing)]
+    labels = np.append(best[2], nothing.astype(np.int64))
     chained = _chained(every, components, rng) if joins[0].view.on_pixels else np.empty((0, 16), np.uint8)
-    return pa.table([kinds, *columns], schema=BASELINE), chained
+    return pa.table([pa.array(kinds, pa.string()), *columns, labels], schema=BASELINE), chained
 
 
-def chained_among(joins: Sequence[Join], found: Sequence[Pairs], known: Bits) -> Bits:
+def chained_among(joins: Sequence[Join], found: Sequence[Pairs], known: Bits, line: float | None) -> Bits:
     """Return the digests of chained images, uint8 (n, 16), among the photographs of some joins, given their pairs.
 
-    So is every image of a component with one of the digests `known`, uint8 (m, 16).
+    So is every image of a component with one of the digests `known`, uint8 (m, 16). `line` is the lowest agreement of
+    near-identical images, if the set has its own.
     """
-    every, _, components = _components(joins, found)
+    every, of = _every(joins)
+    components = _components(joins, found, every, of, line or usual_near_identity(_short_side(joins)))
     rng = np.random.default_rng([*hashlib.sha256(every.digests.tobytes()).digest()])
     chained = every.are_among(np.concatenate([known, _chained(every, components, rng)]))
     return np.unique(every.digests[np.isin(components, components[chained])], axis=0)
 
 
-def _components(joins: Sequence[Join], found: Sequence[Pairs]) -> tuple[Images, dict[Side, int], RowNumbers]:
-    """Return all images, the start of each side, and the component of each image.
-
-    Glyphs are connected only by identity.
-    """
+def _every(joins: Sequence[Join]) -> tuple[Images, dict[Side, int]]:
+    """Return all images, and the start of each side."""
     sides = {(prints.split, prints.folder): prints for join in joins for prints in join.sides}
     every = Images.concatenated([read_images(prints, joins[0].workspace) for prints in sides.values()])
-    starts = dict(zip(sides, np.cumsum([0, *(prints.images for prints in sides.values())]).tolist(), strict=False))
+    return every, dict(zip(sides, np.cumsum([0, *(prints.images for prints in sides.values())]).tolist(), strict=False))
+
+
+def _short_side(joins: Sequence[Join]) -> int | None:
+    return min((join.short_side for join in joins if join.short_side), default=None)
+
+
+def _components(
+    joins: Sequence[Join], found: Sequence[Pairs], every: Images, starts: dict[Side, int], line: float
+) -> RowNumbers:
+    """Return the component of each image. Glyphs are connected only by identity."""
     links = [links_of(tables.binary(every.digests).dictionary_encode().indices.to_numpy())]
-    line = usual_near_identity(min((join.short_side for join in joins if join.short_side), default=None))
     for join, pairs in zip(joins, found, strict=True):
         if join.view.on_pixels:
             near = pairs.where(pairs.similarity >= line)
             one, two = (starts[prints.split, prints.folder] for prints in join.sides)
             links.append((near.first + one, near.second + two))
-    return every, starts, groups_of(len(every), links)
+    return groups_of(len(every), links)
 
 
 def _within_train(join: Join, train: Images, rng: np.random.Generator) -> tuple[Floats, Floats, RowNumbers]:

@@ -19,16 +19,19 @@ import numpy as np
 from scipy.special import betainc, ndtri
 
 from tasks.arrays import Floats
+from tasks.records.verdict import PRECISION
 from tasks.registration.views import LOWEST
 
 HALF_UNIT = 0.5
-WINDOWS = np.arange(0.3, np.arctanh(0.99) + 1e-9, 0.05)  # ends of windows, in units of z
+WINDOWS = np.arange(0.3, np.arctanh(0.999) + 1e-9, 0.05)  # ends of windows, in units of z
 LEAST_END = 1.3  # the lowest threshold: windows up to it bound all higher thresholds
 FEW, FEW_SHARE = 20, 0.03  # number of rows, and their share, that are too few to measure a rate
 STEEPEST = 0.95  # maximum of r
 FIRST, LAST = round(100 * LOWEST), 99  # percent: range of the threshold of a set
 NEAR_IDENTICAL = 0.99  # agreement
 SMALL, OF_SMALL = 48, 0.995  # short side in pixels of the smallest normal image, and the agreement for smaller ones
+RAISED = (0.9925, 0.995, 0.9975, 0.999)  # higher lines of near-identity to try
+LIKELY = 0.5  # predicted precision of matches that are undecided, and not different
 BY_CHANCE = 0.01  # probability that an image without a copy is nearly identical to another one
 CROWDED = 0.66  # agreement of look-alikes that makes a crowd: half a unit of z below the lowest threshold
 
@@ -38,24 +41,43 @@ def usual_near_identity(short_side: int | None) -> float:
     return OF_SMALL if short_side is not None and short_side < SMALL else NEAR_IDENTICAL
 
 
-def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float | None:
-    """Return the lowest agreement of duplicates in a set whatever else it has, or None if random pairs reach it.
+def near_identity(random: Floats, best: Floats, size: int, short_side: int | None) -> float:
+    """Return the lowest agreement of duplicates in a set whatever else it has, given its random pairs.
 
-    It is above the usual one if many `best` matches in train reach that and most random pairs are similar: then one of
-    `size` look-alikes reaches it with probability `BY_CHANCE`, if z of random pairs is normal (Fisher, Metron 1, 1921).
+    It is above the usual one if many `best` matches in train reach that and most random pairs are similar. Then an
+    image reaches it with probability `BY_CHANCE` by the best of `size` look-alikes, if z of random pairs is normal
+    (Fisher, Metron 1, 1921) and z of best matches has a Gumbel distribution (Coles, An Introduction to
+    Statistical Modeling of Extreme Values, 2001), whose lower half copies hardly change.
     """
     least = usual_near_identity(short_side)
-    if is_common(int((random >= least).sum()), len(random)):
-        return None
     certain, reach = random[random > 0], int((best >= least).sum())
     if len(certain) < FEW or np.median(certain) < CROWDED or not is_common(reach, len(best)):
         return least
     middle, high = np.quantile(fisher(certain), [0.5, 0.9])
-    reached = np.tanh(middle + (high - middle) * ndtri(1 - BY_CHANCE / size) / ndtri(0.9))
-    return max(least, float(np.ceil(reached * 10_000) / 10_000))
+    of_pairs = middle + (high - middle) * ndtri(1 - BY_CHANCE / max(size, 1)) / ndtri(0.9)
+    low, half = np.quantile(fisher(best), [0.25, 0.5])
+    at = [-np.log(-np.log(share)) for share in (0.25, 0.5, 1 - BY_CHANCE)]
+    of_best = half + (half - low) * (at[2] - at[1]) / (at[1] - at[0])
+    return max(least, float(np.ceil(np.tanh(max(of_pairs, of_best)) * 10_000) / 10_000))
 
 
-def look_alikes(rows: Floats, pool: Floats, percent: int) -> float | None:
+def believable(line: float, rows: Floats, pool: Floats) -> float | None:
+    """Return the line of near-identity for a kind of image, raised if look-alikes reach it, or None if they always do.
+
+    `rows` and `pool` have the same meaning as in `look_alikes`, but include near-identical matches. The line stays
+    where nothing can be predicted, and where look-alikes are at most half of the rows above it; a higher line needs
+    more.
+    """
+    for number, at in enumerate((line, *(raised for raised in RAISED if raised > line))):
+        count, wrong = int((rows >= at).sum()), look_alikes(rows, pool, 100 * at)
+        if (not number and (wrong is None or not count)) or (
+            wrong is not None and count and 1 - wrong / count >= (PRECISION if number else LIKELY)
+        ):
+            return at
+    return None
+
+
+def look_alikes(rows: Floats, pool: Floats, percent: float) -> float | None:
     """Return the smallest bound on the number of rows with a look-alike at this percent; None without a window.
 
     `rows` and `pool`, float64 (n,), are the agreements of best matches: of the rows, and of these and further rows, to

@@ -15,14 +15,25 @@ import pyarrow.compute as pc
 from tasks.arrays import Floats, Mask
 from tasks.overlap.components import Matches
 from tasks.overlap.images import SEVERAL
-from tasks.overlap.threshold import CROWDED, FEW, FEW_SHARE, FIRST, LAST, is_common, look_alikes, lowest, near_identity
+from tasks.overlap.threshold import (
+    CROWDED,
+    FEW,
+    FEW_SHARE,
+    FIRST,
+    LAST,
+    LIKELY,
+    believable,
+    is_common,
+    look_alikes,
+    lowest,
+    near_identity,
+)
 from tasks.records.verdict import PRECISION, Band, Crowd, KindVerdict, Predicted, Verdict, Why, WhyNot
 from tasks.registration.views import LOWEST, View
 
 EDGES = (FIRST, 88, 90, 93, 95, 97, 98, 99, 100)  # bands of percents to count rows in
 NEVER = np.inf
 SIMILAR = 0.95  # lowest similarity of an undecided match
-LIKELY = 0.5  # predicted precision of matches that are undecided, and not different
 
 
 def judge(
@@ -34,15 +45,19 @@ def judge(
     in percent, `asked` is the threshold of the user, `short_side` is in pixels, for photographs, and `size` is the
     number of images of the larger split.
     """
-    train, random = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random"))
-    pairs, best = (part["similarity"].to_numpy() for part in (random, train))
+    train, random, drawn = (baseline.filter(pc.equal(baseline["kind"], kind)) for kind in ("train", "random", "drawn"))
+    pairs, best, every = (part["similarity"].to_numpy() for part in (random, train, drawn))
     left = matches[~matches["identical"]]
-    certain = near_identity(pairs, best, size, short_side) if view.on_pixels else None
     if view.on_pixels:
-        kinds, precision = _judge_kinds(left, train, pairs, certain, range(floor, LAST + 1))
+        near = near_identity(every, best, size, short_side)
+        near = NEVER if is_common(int((pairs >= near).sum()), len(pairs)) else near
+        kinds, precision = _judge_kinds(left, train, pairs, near, range(floor, LAST + 1))
     else:
         kinds, precision = (), dict.fromkeys(range(floor, LAST + 2))
-    own = min((kind.threshold for kind in kinds if kind.threshold), default=None)
+    own, certain = (
+        min((value for kind in kinds if (value := getattr(kind, name))), default=None)
+        for name in ("threshold", "near_identical")
+    )
     threshold, why = _threshold(own, certain, pairs, view)
     verdict = Verdict(
         threshold=asked or threshold,
@@ -82,46 +97,51 @@ def lines_of(matches: Matches, verdict: Verdict, view: View) -> tuple[Floats, Fl
     for kind in verdict.kinds:
         own = _is_of(kind.kind, matches["beyond"])
         line[own], unsure[own] = (NEVER if at is None else at for at in (kind.threshold, kind.undecided))
-    free = ~matches["chained"]
-    if verdict.near_identical is not None:
-        line[free] = np.minimum(line[free], verdict.near_identical)
+        if kind.near_identical is not None:
+            free = own & ~matches["chained"]
+            line[free] = np.minimum(line[free], kind.near_identical)
     return line, unsure
 
 
 def _judge_kinds(
-    left: Matches, train: pa.Table, random: Floats, certain: float | None, percents: range
+    left: Matches, train: pa.Table, random: Floats, line: float, percents: range
 ) -> tuple[tuple[KindVerdict, ...], dict[int, float | None]]:
     """Return the verdict on each kind of image, and the predicted precision of all matches from each percent on."""
     best, beyond = train["similarity"].to_numpy(), train["beyond"].to_numpy()
-    at_once = certain or NEVER
-    sure = (left["best"] >= at_once) & ~left["chained"]  # excluded from the rates of the other matches
     differ = not is_common(int((random >= CROWDED).sum()), len(random))  # so a crowd may be versions of one picture
-    kinds, right, known = [], dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
-    every = np.append(left["beyond"], beyond) >= CROWDED
-    rare = min(every.sum(), (~every).sum()) < max(FEW, FEW_SHARE * len(every))
+    kinds, wrong, known = list[KindVerdict](), dict.fromkeys(percents, 0.0), dict.fromkeys(percents, False)
+    crowd = np.append(left["beyond"], beyond) >= CROWDED
+    rare = min(crowd.sum(), (~crowd).sum()) < max(FEW, FEW_SHARE * len(crowd))
     apart: tuple[Crowd, ...] = ("all",) if rare else ("alone", "crowd")  # a rare kind is judged with the other
     for kind in apart:
         own = _is_of(kind, left["beyond"])
-        rows = left["best"][own & ~sure]
-        pool = np.append(rows, best[_is_of(kind, beyond) & (best < at_once)])
+        every, of_train = left["best"][own], best[_is_of(kind, beyond)]
+        certain = None if line == NEVER else believable(line, every, np.append(every, of_train))
+        # Near-identical matches are excluded from the rates of the others.
+        rows = every[(every < (certain or NEVER)) | left["chained"][own]]
+        pool = np.append(rows, of_train[of_train < (certain or NEVER)])
         threshold = _unless_common(lowest(rows, rows, pool, PRECISION), random)
         below = rows if threshold is None else rows[rows < threshold]
         unsure = _unless_common(lowest(below, rows, pool, LIKELY), random)
         if (threshold or NEVER) > SIMILAR:
             crowded = np.median(np.append(left["beyond"][own], 0.0)) >= CROWDED
             unsure = min(unsure or NEVER, LOWEST if crowded and differ else SIMILAR)
-        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure))
-        for p in percents:
-            wrong, count = look_alikes(rows, pool, p), int((rows >= p / 100).sum())
-            known[p] |= wrong is not None
-            right[p] += 0.0 if wrong is None else max(count - wrong, 0.0)
+        kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure, certain))
+        counts = {p: int((every >= p / 100).sum()) for p in percents}
+        above, most = counts[percents[-1]], float(counts[percents[-1]])
+        for p in reversed(
+            percents
+        ):  # all matches between two percents may be wrong, but those above no more than there
+            bound, most, above = look_alikes(rows, pool, p), most + counts[p] - above, counts[p]
+            most = most if bound is None else min(most, bound)
+            known[p] |= bound is not None and above > 0
+            wrong[p] += most
     precision: dict[int, float | None] = {}
     last: float | None = None
     for p in percents:  # precision must not decrease: a match is at least as certain as a less similar one
         count = int((left["best"] >= p / 100).sum())
-        of_sure = int((left["best"][sure] >= p / 100).sum())
-        if count and (known[p] or of_sure):
-            last = max(last or 0.0, min((right[p] + of_sure) / count, 1.0))
+        if known[p]:  # the matches of a kind without a prediction count as wrong
+            last = max(last or 0.0, 1 - wrong[p] / count)
         precision[p] = last
     return tuple(kinds), precision
 

@@ -79,13 +79,15 @@ class KindVerdict:
     """The lowest agreement of duplicates for one kind of image; None if duplicates cannot be distinguished.
 
     An image in a crowd has several look-alikes; if one kind has few images, both are judged together. `undecided` is
-    the lowest agreement of undecided matches, None if all below the threshold are different.
+    the lowest agreement of undecided matches, None if all below the threshold are different. `near_identical` is the
+    lowest agreement of duplicates whatever else the set has, None if near-identical images may be look-alikes.
     """
 
     kind: Crowd
     rows: Count
     threshold: SomeSimilarity
     undecided: SomeSimilarity = None
+    near_identical: SomeSimilarity = None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -94,14 +96,14 @@ class Verdict:
 
     `threshold` is the lowest of any kind; null if only identical images are duplicates. `reason` is its origin: the
     user; the definition of the view; the images; near-identity only; or, without a threshold, near-duplicates that
-    cannot be distinguished from look-alikes, or random pairs that match. `why_not` is why some rows are undecided; null
-    if there cannot be any. Images with at least the agreement `near_identical` are duplicates in any set; null if
-    random pairs reach it. `kinds` are for photographs. `least` is the lowest threshold that a set can have, `own` the
-    lowest that the images of this set allow. `short_side` is the median of the shorter sides of the images, in pixels.
-    `rows`, `baseline_rows` and `random_pairs` are the sample sizes of the prediction, of the baseline and of the random
-    pairs. `unconfirmed` counts the searched rows that the verdict leaves undecided before any decision, per split that
-    they are compared with. `expected` is the share of glyphs with a near-duplicate without a leak: of images of train
-    in the rest of train, weighted by the classes of the searched rows.
+    cannot be distinguished from look-alikes, or random pairs that match. `why_not` is why some rows are undecided;
+    null if there cannot be any. Images with at least the agreement `near_identical` are duplicates in any set; it is
+    the lowest of any kind, null if look-alikes reach it. `kinds` are for photographs. `least` is the lowest threshold
+    that a set can have, `own` the lowest that the images of this set allow. `short_side` is the median of the shorter
+    sides of the images, in pixels. `rows`, `baseline_rows` and `random_pairs` are the sample sizes of the prediction,
+    of the baseline and of the random pairs. `unconfirmed` counts the searched rows that the verdict leaves undecided
+    before any decision, per split that they are compared with. `expected` is the share of glyphs with a near-duplicate
+    without a leak: of images of train in the rest of train, weighted by the classes of the searched rows.
     """
 
     threshold: SomeSimilarity

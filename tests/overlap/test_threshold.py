@@ -7,8 +7,7 @@ from scipy.spatial import cKDTree
 from tasks.arrays import Floats
 from tasks.overlap.components import look_alikes_of
 from tasks.overlap.pairs import Pairs
-from tasks.overlap.threshold import CROWDED, is_common, look_alikes, lowest, near_identity, usual_near_identity
-from tasks.overlap.verdict import LIKELY
+from tasks.overlap.threshold import CROWDED, LIKELY, is_common, look_alikes, lowest, near_identity, usual_near_identity
 from tasks.records.verdict import PRECISION
 
 DRAWS, BASELINE = 100, 500
@@ -136,7 +135,8 @@ def test_near_identity_is_rarely_chance_however_alike_the_images_are() -> None:
 
     near = np.full(20, 0.992)
     for centre in (0.4, 1.5, 2.1):
-        lines = [near_identity(similar(centre, 500), near, size, 400) or 1.0 for _ in range(40)]
+        best = similar(centre, 100, size).max(axis=1)
+        lines = [near_identity(similar(centre, 500), best, size, 400) for _ in range(40)]
         reached = [(similar(centre, 200, size).max(axis=1) >= line).mean() for line in lines]
         assert np.mean(reached) < 0.03, "0.01 without the error of the sample"
         assert (max(lines) == 0.99) == (centre < 2)
@@ -145,9 +145,9 @@ def test_near_identity_is_rarely_chance_however_alike_the_images_are() -> None:
     assert near_identity(similar(2.1, 500), np.full(500, 0.98), size, 400) == 0.99, "no image of train has one"
     some = np.append(similar(0.4, 400), similar(2.1, 100))
     assert near_identity(some, near, size, 400) == 0.99, "most of the images are not alike"
-    of_more = [near_identity(similar(2.1, 500), near, count, 400) or 1.0 for count in (size, 100 * size)]
+    of_more = [near_identity(similar(2.1, 500), near, count, 400) for count in (size, 100 * size)]
     assert of_more[0] < of_more[1] < 1
-    assert near_identity(np.full(500, 0.995), near, size, 400) is None
+    assert near_identity(np.full(500, 0.995), near, size, 400) == 0.995
     assert near_identity(np.full(19, 0.98), near, size, 400) == near_identity(np.empty(0), near, 0, 400) == 0.99
 
 

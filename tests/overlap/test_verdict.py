@@ -27,8 +27,8 @@ def copies(rows: int, low: float = 0.97) -> Floats:
 
 
 def baseline(train: Floats, random: Floats, beyond: Floats | None = None, labels: Any = None) -> pa.Table:
-    kinds = pa.array(["train"] * len(train) + ["random"] * len(random), pa.string())
-    both = np.append(train, random)
+    kinds = pa.array(["train"] * len(train) + ["random"] * len(random) + ["drawn"] * len(random), pa.string())
+    both = np.concatenate([train, random, random])
     crowd, label = np.zeros(len(both)), np.zeros(len(both), np.int64)
     if beyond is not None:
         crowd[: len(train)] = beyond
@@ -131,10 +131,10 @@ def test_where_random_pairs_are_nearly_identical_that_proves_nothing() -> None:
 
 
 def test_near_identity_of_chained_pictures_proves_nothing() -> None:
-    alike = np.minimum(look_alikes(1000, 2, centre=1.9), 0.98)
+    alike = np.minimum(look_alikes(1000, 2, centre=1.5), 0.98)
     rows = np.append(np.full(40, 0.991), alike)
     matches = matches_of(rows, chained=np.arange(1040) < 20)
-    found = judge(matches, baseline(look_alikes(500, 1, centre=1.9), np.full(500, 0.3)), PHOTO, 86, None, 400, 1000)
+    found = judge(matches, baseline(look_alikes(500, 1, centre=1.5), np.full(500, 0.3)), PHOTO, 86, None, 400, 1000)
     assert (found.reason, found.threshold) == ("near_identical", 0.99)
     assert np.flatnonzero(rows >= lines_of(matches, found, PHOTO)[0]).tolist() == list(range(20, 40))
     assert found.unconfirmed == 20 + (alike >= 0.95).sum()

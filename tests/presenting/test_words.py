@@ -8,7 +8,7 @@ from tasks.presenting.summary import to_markdown
 from tasks.presenting.words import Numbers, answer, facts, sentences
 from tasks.records import Report
 from tasks.records.rows import Gate
-from tasks.records.verdict import KindVerdict
+from tasks.records.verdict import KindVerdict, Predicted
 from tasks.vocabulary import Unmeasured
 
 
@@ -101,7 +101,7 @@ def test_what_the_other_rows_lose_is_not_called_an_effect(run: Report) -> None:
 
 def why(report: Report, **changes: Any) -> str:
     """Return why pairs are duplicates, for a verdict with these changes."""
-    kinds = (KindVerdict("alone", 40, None), KindVerdict("crowd", 50, 0.93, 0.88))
+    kinds = (KindVerdict("alone", 40, None, None, 0.99), KindVerdict("crowd", 50, 0.93, 0.88, 0.99))
     verdict = replace(report.verdict, reason="own", near_identical=0.99, kinds=kinds, threshold=0.93)
     return " ".join(sentences(Numbers(replace(report, verdict=replace(verdict, **changes))), "why"))
 
@@ -114,13 +114,23 @@ def test_an_audit_counts_searches_since_an_image_of_test_is_searched_in_every_ot
 def test_near_identical_images_are_not_always_duplicates(audited: Report) -> None:
     said = "with an agreement of 0.9900 or higher, are duplicates, unless they form a chain. With little texture, or in"
     assert f"{said} different colours, no pair is certain." in why(audited)
+    alone, crowd = KindVerdict("alone", 40, None, None, 0.99), KindVerdict("crowd", 50, None, 0.95)
+    off = "unless they form a chain. Images with many look-alikes are undecided then, because look-alikes are predicted"
+    assert off in why(audited, kinds=(alone, crowd))
+    raised = why(audited, kinds=(alone, replace(crowd, near_identical=0.995)))
+    assert "Images with many look-alikes need 0.9950." in raised
+    none = why(audited, kinds=(crowd,), near_identical=None)
+    assert "Different images are nearly identical, too, so near-identity proves nothing." in none
 
 
 def test_thresholds_and_tables_say_whether_near_identical_pairs_count(audited: Report) -> None:
     others = "a predicted precision of 0.95 among the pairs that near-identity does not decide"
     assert f"For 40 searches with few look-alikes, no agreement has {others}. For 50" in why(audited)
     assert f"the lowest threshold with {others}; from 0.88 on, other pairs are undecided." in why(audited)
-    assert "In tables, in the chart and beside pairs it includes near-identical pairs." in why(audited)
-    without = why(audited, near_identical=None)
-    assert "no agreement has a predicted precision of 0.95. For 50" in without
-    assert "includes near-identical" not in without
+    assert "no agreement has a predicted precision of 0.95. For 50" in why(audited, near_identical=None)
+
+
+def test_a_prediction_that_can_not_be_made_is_said(audited: Report) -> None:
+    known, unknown = Predicted(0.95, 10, 0.9), Predicted(0.99, 4, None)
+    assert "It counts near-identical pairs, too, and all pairs of a kind" in why(audited, curve=(known, unknown))
+    assert "Here nothing can be predicted: too few pairs are less similar." in why(audited, curve=(unknown,))
