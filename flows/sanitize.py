@@ -80,7 +80,7 @@ def measure_and_sanitize(spec: AnySpec, splits: Splits, loaded: LoadedSources, w
     between = [SplitPair(prints[first], prints[second]) for first, second in PAIRS]
     inside = [SplitPair(prints[name], prints[name]) for name in SPLITS if splits[name].rows and within]
     joined = compare(spec, [*between, *inside])
-    if any(join.computed_by[0] == NUMPY for join in joined):
+    if any(engine == NUMPY for join in joined for engine, _ in join.computed_by):
         say(SLOWER)
     joins, alone = joined[: len(between)], joined[len(between) :]
     ruling = splits.in_groups.ruling if splits.in_groups else rule(spec, alone if spec.joins_within else joins)

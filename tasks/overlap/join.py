@@ -27,7 +27,7 @@ from tasks.vocabulary import Method
 
 Slices = tuple[range, range]  # images of both sides of a tile
 
-VERSION = 22
+VERSION = 23
 SEEDED = 3  # version of the seed of hash positions, which changes with nothing but the data
 SLICE = 250_000  # glyphs of either side
 SEARCHED, AMONG = 25_000, 1_000_000  # searched photographs of a tile, and photographs to search among
@@ -125,7 +125,7 @@ def join_of(
     view = spec.compared_by
     if view.on_pixels:
         own, here = computed_by()
-        for engine, machine in {part.computed_by for part in found}:
+        for engine, machine in {each for part in found for each in part.computed_by}:
             if engine != own:
                 raise UsageError(
                     f"Workers differ: {machine} compared images by {engine}, and {here} uses {own}, which gives other "

@@ -105,7 +105,7 @@ def settle_overlap(
         recall=recall,
         contradicted=facts["contradicted"],
         variants=(mirrored,) if spec.also else (),
-        engine=joined.computed_by[0],
+        engines=tuple(sorted({engine for engine, _ in joined.computed_by})),
         subjects=SameSubject(*between, stage.result["subjects"], **close) if close else None,
     )
     said = (f"{d.rows_of}: {d.either:,} of {d.rows:,} with a duplicate in {d.found_in}" for d in overlap.directions)

@@ -84,9 +84,13 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     """Find the similar pairs between slices of two splits, or of one."""
     join, inputs = join_of(spec, pair, workspace)
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
-    stage = stages.stage(workspace, "tiles", inputs, lambda to: in_worker(search_tile, join, *slices).write(to))
+
+    def build(target: Place) -> dict[str, Any]:
+        return in_worker(search_tile, join, *slices).write(target) | {"computed_by": computed_by()}
+
+    stage = stages.stage(workspace, "tiles", inputs, build)
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
-    found = Tile(stage.folder.name, stage.result, computed_by())
+    found = Tile(stage.folder.name, stage.result, (tuple(stage.result["computed_by"]),))
     return finished(found, stage.reused, f"tile {number}: images {one} with {two} of {pair}")
 
 
@@ -99,13 +103,15 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
 
     def build(target: Place) -> dict[str, Any]:
         if _is_left_out(spec, join):
-            return {"method": None, "stated": 1.0, "contradicted": False, "recall": None}
-        return in_worker(write_join, join, tiles, target)
+            return {"method": None, "stated": 1.0, "contradicted": False, "recall": None, "computed_by": []}
+        machines = {computed_by(), *(own for tile in tiles for own in tile.computed_by)}
+        return in_worker(write_join, join, tiles, target) | {"computed_by": sorted(machines)}
 
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
     folders = stage.folder.name, tuple(tile.folder for tile in tiles)
-    joined = Joined(pair, *folders, stages.digest_of(inputs), cut, stage.result, computed_by())
+    machines = tuple((engine, machine) for engine, machine in stage.result["computed_by"])
+    joined = Joined(pair, *folders, stages.digest_of(inputs), cut, stage.result, machines)
     return finished(joined, stage.reused, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 

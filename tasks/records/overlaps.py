@@ -70,7 +70,7 @@ class Tile:
 
     folder: str
     result: dict[str, Any]
-    computed_by: ComputedBy
+    computed_by: tuple[ComputedBy, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Joined:
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
     facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method if the splits were not compared
-    computed_by: ComputedBy
+    computed_by: tuple[ComputedBy, ...]
 
     @property
     def method(self) -> Method | None:
@@ -154,7 +154,7 @@ class Overlap:
     recall: MeasuredRecall | None  # as measured for MinHash
     contradicted: bool  # whether the measured recall is significantly lower
     variants: tuple[VariantCount, ...] = ()
-    engine: str = ""  # the kernel or numpy, which compared the images
+    engines: tuple[str, ...] = ()  # the kernel or numpy, which compared the images
     subjects: SameSubject | None = None  # with embeddings
 
     same_subject = InFolder(SAME_SUBJECT)  # close pairs that pixels do not confirm, with embeddings

@@ -39,7 +39,7 @@ def publish_report(found: Findings, seconds: dict[str, float], workspace: Place)
             "host": platform.node(),
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
-            "compared_by": sorted({overlap.engine for overlap in found.overlaps}),
+            "compared_by": sorted({engine for overlap in found.overlaps for engine in overlap.engines}),
             "workers": found.spec.workers,
             "stages": stages.stages_of(found.names),
             "findings": found.to_json(),

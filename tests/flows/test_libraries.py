@@ -11,8 +11,10 @@ from pillow_heif import register_heif_opener
 
 from tasks import kernel
 from tests import plain
-from tests.build import ROOT, saved, scene, write_folder
+from tests.build import ROOT, glyphs, png, saved, scene, write_folder
 from tests.flows.test_cli import command, here
+
+GLYPHS = {"train": glyphs(12, 1), "test": glyphs(8, 2)}
 
 
 def images() -> dict[str, bytes]:
@@ -44,6 +46,20 @@ def test_numpy_fingerprints_again_what_the_kernel_has_and_decodes_nothing(
         plain.audit(root=str(data), workspace=tmp_path / "w")
         counts.append([len([*(tmp_path / "w/stages" / name).glob("[!.]*")]) for name in ("classes", "fingerprints")])
     assert counts == [[4, 4], [4, 8]]
+
+
+def test_a_run_names_the_engine_of_the_comparison_that_it_uses_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{s}/{'AB'[n % 2]}/{s}{n}.png": png(each) for s in ("train", "test") for n, each in enumerate(GLYPHS[s])}
+    data, named = write_folder(tmp_path / "data", files), []
+    for functions, limit in ((kernel.functions, 0.5), (None, 0.6)):
+        monkeypatch.setattr(kernel, "functions", functions)
+        here = kernel.engine()
+        report = plain.audit(root=str(data), workspace=tmp_path / "w", max_overlap=limit)
+        named.append((here, *json.loads((report.run / "run.json").read_text())["result"]["compared_by"]))
+    assert named[0] == (named[0][0], named[0][0])
+    assert named[1] == (kernel.NUMPY, named[0][0]), "pairs of glyphs are equal, and are not searched again"
 
 
 def test_heic_is_read_once_its_library_is_installed(server: dict[str, str], tmp_path: Path) -> None:
