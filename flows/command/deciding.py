@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import PurePath
 
 from pydantic import NonNegativeInt
@@ -57,6 +58,7 @@ def apply(
     *,
     move: PurePath | None = None,
     link: PurePath | None = None,
+    background: bool = False,
     allow_empty: bool = False,
     execute: bool = False,
     workspace: PurePath | None = None,
@@ -70,8 +72,9 @@ def apply(
     from tasks.exporting.originals import Originals
     from tasks.reporting.read import read_findings, read_report
 
-    if (target := move or link) is None or (move and link):
-        raise UsageError("give either --move FOLDER, for the files that go, or --link FOLDER, for the others.")
+    if (target := move or link) is None or (move and (link or background)):
+        more = "; --background goes with --link" if background else ""
+        raise UsageError(f"give either --move FOLDER, for the files that go, or --link FOLDER, for the others{more}.")
     folder, out = find_run(run, workspace_at(workspace)), Place.of(target)
     found, report = read_findings(folder), read_report(folder)
     if report.emptied and not allow_empty:
@@ -100,7 +103,7 @@ def apply(
         print("Dry run: nothing was changed. Add --execute.", file=sys.stderr)
         print(listed)
         return
-    (applying.move if move else applying.link)(steps, originals, out)
+    (applying.move if move else partial(applying.link, background=background))(steps, originals, out)
     print(f"{done} {counted(len(steps), 'file')}{before}", file=sys.stderr)
     if at(out).exists():
         print(target)

@@ -46,6 +46,7 @@ class Mean:
     per_training: Floats
     of_rows: float  # variance of the mean over trainings due to the rows
     of_both: float  # its component from the interaction of rows and trainings
+    error_of_both: float  # standard error of this component
     least: float  # variance if one row differs
     freedom: int
     large: Floats  # weights of large groups
@@ -115,7 +116,7 @@ def mean_of(differences: Floats, groups: RowNumbers) -> Mean:
     return Mean(
         differences.mean(axis=1),
         max(variance, alike / effective**2),
-        _variance_of_both(seen, of_row),
+        *_variance_of_both(seen, of_row),
         alike / effective**2,
         grouped.freedom,
         grouped.weights[grouped.large],
@@ -131,8 +132,10 @@ def contrast(
     Arms differ by chance in each training, with variance s^2 between T trainings, so s^2 / T in their mean. But all
     trainings of the treatment draw from the rows without a duplicate, and other duplicates would have left other rows.
     If each training uses a share f of these rows, all share a variance of f / (2 - f) s^2: none for small samples, and
-    s^2 if each uses all rows, which makes repetitions identical. The variance between rows is added; the degrees of
-    freedom are Satterthwaite's. With one training, the interval describes these two models, not the procedure.
+    s^2 if each uses all rows, which makes repetitions identical. The variance between rows is added without their
+    interaction with trainings, which is in both variances. If all trainings of the treatment are one (f = 1), few rows
+    show the interaction, and only its lower confidence limit is left out. The degrees of freedom are Satterthwaite's.
+    With one training, the interval describes these two models, not the procedure.
 
     `parts` are means of different rows under the same trainings, weighted by `factors`; `share_used`, from 0 to 1, is
     the share f of the rows of train without a duplicate.
@@ -140,7 +143,9 @@ def contrast(
     pairs = list(zip(parts, factors, strict=True))
     per_training = np.sum([factor * part.per_training for part, factor in pairs], axis=0)
     trainings = len(per_training)
-    rows, both, least = (sum(f**2 * getattr(part, n) for part, f in pairs) for n in ("of_rows", "of_both", "least"))
+    rows, least = (sum(f**2 * getattr(part, name) for part, f in pairs) for name in ("of_rows", "least"))
+    certain = float(ndtri(CONFIDENCE)) * share_used
+    both = sum(f**2 * max(0.0, part.of_both - certain * part.error_of_both) for part, f in pairs)
     times = 1 / trainings + share_used / (2 - share_used)
     between = times * float(per_training.var(ddof=1)) if trainings > 1 else 0.0
     of_rows = max(0.0, rows - times * trainings * both)
@@ -191,10 +196,14 @@ def _correlation(values: Floats, groups: RowNumbers, total: float) -> float:
     return min(1.0, max(0.0, 1 - inside / total))
 
 
-def _variance_of_both(seen: Floats, groups: RowNumbers) -> float:
-    """Return the variance of the mean from the interaction of rows and trainings; 0 with one training."""
+def _variance_of_both(seen: Floats, groups: RowNumbers) -> tuple[float, float]:
+    """Return the variance of the mean from the interaction of rows and trainings, and its standard error.
+
+    Both are 0 with one training.
+    """
     trainings, rows = seen.shape
     sums = np.stack([np.bincount(groups, row) for row in seen - seen.mean(axis=1)[:, None]]) / rows
     leverage = np.minimum(np.bincount(groups) / rows, 0.5)
     squares = ((sums - sums.mean(axis=0)) ** 2).sum(axis=0) / (1 - leverage)
-    return float(squares.sum()) / max(1, trainings * (trainings - 1))
+    each = squares / max(1, trainings * (trainings - 1))
+    return float(each.sum()), float(each.std() * math.sqrt(len(each)))

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from posixpath import dirname
 
 import yaml
+from PIL import Image
 
 from tasks.columns import Columns
 from tasks.exporting.originals import Originals
@@ -15,9 +16,12 @@ from tasks.storage import Place, at, disk
 from tasks.vocabulary import SPLIT_FOLDERS, SPLITS, SplitName, path_of
 
 
-def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, str, str]], out: Place) -> None:
+def write_annotations(
+    originals: Originals, images: Iterable[tuple[SplitName, str, str]], out: Place, background: bool = False
+) -> None:
     """Write the annotations of images, given the split, the id and the name below `out` of each.
 
+    COCO's files list images in the folders of listed ones only if `background` is set.
     The settings of YOLO name new lists of images, because the old paths may lead to the source.
     """
     lists = defaultdict[str, list[str]](list)
@@ -37,7 +41,7 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
         roles = {role for role, members in originals.sources.items() if members.source == source}
         stay = {split: paths[split] if split in roles else every for split in (*SPLITS, None)}
         columns = next(one.columns for one in originals.archives if one.role in paths)
-        for name, data in _files_of(source, names, columns, stay):
+        for name, data in _files_of(source, names, columns, stay, background):
             disk.make_folder((out / f"{before}{name}").parent)
             disk.write_bytes(out / f"{before}{name}", data)
         if settings := settings_of(source, names) if lists else {}:
@@ -49,12 +53,27 @@ def write_annotations(originals: Originals, images: Iterable[tuple[SplitName, st
 
 
 def _files_of(
-    source: Place, names: list[str], columns: Columns, stay: Mapping[SplitName | None, set[str]]
+    source: Place, names: list[str], columns: Columns, stay: Mapping[SplitName | None, set[str]], background: bool
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the lists of VOC, files of COCO and tables with the images that stay, by split, or None for every split."""
     for name, split in lists_of(names).items():
         if "/" in name:
             yield name, "".join(line for line, image in read_list(source, name, stay[split]) if image).encode()
-    for document in chain(documents(source, names), label_tables(source, names, columns)):
-        if not stay[document.split].isdisjoint(document.paths.values()):
-            yield document.name, document.only(stay[document.split])
+    listing = list(documents(source, names))
+    listed = {path for document in listing for path in document.paths.values()}
+    for document in listing:
+        own, folders = stay[document.split], {dirname(path) for path in document.paths.values()}
+        more = sorted(path for path in own - listed if background and dirname(path) in folders)
+        if more or not own.isdisjoint(document.paths.values()):
+            whole = document.with_images({path: _size(source / path) for path in more}) if more else document
+            yield document.name, whole.only(own)
+            listed.update(more)  # so that one file lists each
+    for table in label_tables(source, names, columns):
+        if not stay[table.split].isdisjoint(table.paths.values()):
+            yield table.name, table.only(stay[table.split])
+
+
+def _size(place: Place) -> tuple[int, int]:
+    """Return the width and height of an image file."""
+    with at(place).reading() as file, Image.open(file) as image:
+        return image.size

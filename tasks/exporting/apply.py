@@ -73,16 +73,18 @@ def left_to_people(run: Place) -> dict[str, int]:
     return {action: stay.count(action) for action in ("review", "relabel")}
 
 
-def link(steps: Sequence[Step], originals: Originals, out: Place) -> None:
+def link(steps: Sequence[Step], originals: Originals, out: Place, background: bool = False) -> None:
     """Make a folder of hard links to files of folders, and of copies of files in archives.
 
+    COCO's files list their background images, too, if `background` is set.
     Raises `UsageError` when `out` exists, `DataError` when an image has changed.
     """
     names = {step.id: step.name for step in steps}
     with disk.storage_errors(out), scratch.locked(str(out)), building.draft(out, exclusive=False) as draft:
         for original in originals.of(pa.array(list(names), pa.string())):
             original.put(draft / names[original.id], linked=True)
-        write_annotations(originals, ((step.split, step.id, step.name) for step in steps if step.split), draft)
+        images = ((step.split, step.id, step.name) for step in steps if step.split)
+        write_annotations(originals, images, draft, background)
         for mask, name in masks_of(originals, names.items()):
             mask.put(draft / name, linked=True)
 

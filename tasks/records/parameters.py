@@ -120,6 +120,7 @@ DESCRIPTIONS = {
     "no_browser": "Only print the address.",
     "move": "Move the removed files out of their folders into this one.",
     "link": "Make this folder, with hard links to all files that stay; files in archives are copied.",
+    "background": "List images without objects in COCO's files, if these did not list them.",
     "allow_empty": "Go on although a split has no image left without a duplicate.",
     "execute": "Make the change.",
     "name": "The reference: letters, digits, - and _.",

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from yaml import YAMLError
 
@@ -48,6 +48,19 @@ class Document(NamedTuple):
                 pieces += text[end : found[0][1].start], ", ".join(kept)
                 end = found[-1][1].stop
         return "".join([*pieces, text[end:]]).encode()
+
+    def with_images(self, sizes: Mapping[str, tuple[int, int]]) -> Self:
+        """Return the document with more images, given the width and height of each by path; they get new ids."""
+        text, new = self.data.decode(), 1 + max((image for image in self.paths if isinstance(image, int)), default=0)
+        *_, last = ((entry, place) for key, entry, place in _entries(text) if key == "images")
+        before = self.paths[last[0]["id"]].removesuffix(str(last[0]["file_name"]))
+        images = dict(enumerate(sizes, new))
+        entries = [
+            {"id": image, "file_name": path.removeprefix(before), "width": sizes[path][0], "height": sizes[path][1]}
+            for image, path in images.items()
+        ]
+        text = ", ".join([text[: last[1].stop], *map(json.dumps, entries)]) + text[last[1].stop :]
+        return self._replace(data=text.encode(), paths=self.paths | images)
 
 
 def documents(root: Place, names: Collection[str]) -> Iterator[Document]:

@@ -19,7 +19,7 @@ from tasks.storage.place import Place
 from tests.build import write_folder
 from tests.flows.test_actions import actions_of, files_below
 from tests.plain import audit, dedupe, split
-from tests.sources.detection_sets import LAYOUTS, SPLITS, Image, picture, written
+from tests.sources.detection_sets import LAYOUTS, SPLITS, Image, coco, picture, written
 from tests.sources.test_annotated import members
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -183,6 +183,28 @@ def test_new_splits_of_a_table_are_read_again_with_its_labels(tmp_path: Path) ->
     rows = {row["Id"] for table in out.glob("*/*.csv") for row in csv.DictReader(table.open(newline=""))}
     assert rows == {*map(str, range(20))}
     assert {table.name for table in out.glob("*/*.csv")} == {"train.csv"}
+
+
+def test_background_images_are_listed_in_the_files_of_coco_if_asked(tmp_path: Path) -> None:
+    train: list[Image] = [(f"t{n}", n, (n % 3,)) for n in range(30)]
+    files = coco({"train": train, "val": [(f"v{n}", 50 + n, (n % 3,)) for n in range(10)]})
+    files |= {f"val2017/new{n}.jpg": picture(100 + n) for n in range(4)}
+    files["val2017/leak.jpg"] = files["train2017/t0.jpg"]
+    report = audit(root=str(write_folder(tmp_path / "coco", files)), workspace=tmp_path / "w")
+    originals = originals_of(report)
+    for background in (False, True):
+        out = tmp_path / f"out{background}"
+        link(kept(Place.of(report.run), report.alone, originals), originals, Place.of(out), background)
+        listed = json.loads(files_below(out)[next(name for name in files if "val" in name and name.endswith("json"))])
+        names = [one["file_name"].rpartition("/")[2] for one in listed["images"]]
+        assert names == [f"v{n}.jpg" for n in range(10)] + [f"new{n}.jpg" for n in range(4)] * background
+        assert len({one["id"] for one in listed["images"]}) == len(names)
+        before = json.loads(files[next(name for name in files if "val" in name and name.endswith("json"))])
+        assert listed["annotations"] == before["annotations"]
+        assert {name for name in members(out) if "/new" in name} == {
+            f"validation/(none)/val2017/new{n}.jpg" if not background else f"validation/{{}}/val2017/new{n}.jpg"
+            for n in range(4)
+        }
 
 
 def of_coco(out: Path) -> dict[str, int]:
