@@ -21,6 +21,7 @@ from tasks.overlap.arriving import keep_segment, keep_verdict, take_reference, t
 from tasks.overlap.join import VERSION
 from tasks.overlap.judging import group_duplicates, settle_overlap
 from tasks.overlap.tasks import look_up
+from tasks.presenting.words import mostly_missed
 from tasks.records import Joined, LoadedSources, Prints, Ruling, SplitPair
 from tasks.records.references import Arrived, Reference, Segment, commit, no_images, read_reference, require_intact
 from tasks.records.spec_searching import ArrivalsSpec, DedupeSpec
@@ -28,6 +29,7 @@ from tasks.reporting.arrived import decide
 from tasks.reporting.counted import conservation, ignored_kinds
 from tasks.reporting.gates import failed_gate
 from tasks.reporting.read import PAGE
+from tasks.reporting.searched import searched_kinds
 from tasks.splits.tasks import take_whole
 from tasks.storage import Place, stages
 from tasks.storage.workspace import in_use
@@ -51,6 +53,8 @@ def arrivals(spec: ArrivalsSpec) -> str:
         arrived = arrive(spec, loaded, replace(prints, split="test"), then)
         folder = spec.place / (arrived.folder or references[0].folder)
         tell(arrived, spec.against[0], folder)
+        if not spec.whole:
+            say(mostly_missed(searched_kinds(loaded.reading.view, prints.short_side, ())))
         if failed := failed_gate(spec, arrived, [*conservation(loaded)]):
             failed.report = str(folder)
             raise failed

@@ -127,15 +127,8 @@ def _judge_kinds(
             crowded = np.median(np.append(left["beyond"][own], 0.0)) >= CROWDED
             unsure = min(unsure or NEVER, LOWEST if crowded and differ else SIMILAR)
         kinds.append(KindVerdict(kind, int(left["rows"][own].sum()), threshold, unsure, certain))
-        counts = {p: int((every >= p / 100).sum()) for p in percents}
-        above, most = counts[percents[-1]], float(counts[percents[-1]])
-        for p in reversed(
-            percents
-        ):  # all matches between two percents may be wrong, but those above no more than there
-            bound, most, above = look_alikes(rows, pool, p), most + counts[p] - above, counts[p]
-            most = most if bound is None else min(most, bound)
-            known[p] |= bound is not None and above > 0
-            wrong[p] += most
+        for p, (most, told) in _most_wrong(every, rows, pool, percents).items():
+            wrong[p], known[p] = wrong[p] + most, known[p] or told
     precision: dict[int, float | None] = {}
     last: float | None = None
     for p in percents:  # precision must not decrease: a match is at least as certain as a less similar one
@@ -144,6 +137,21 @@ def _judge_kinds(
             last = max(last or 0.0, 1 - wrong[p] / count)
         precision[p] = last
     return tuple(kinds), precision
+
+
+def _most_wrong(every: Floats, rows: Floats, pool: Floats, percents: range) -> dict[int, tuple[float, bool]]:
+    """Return how many of all matches from each percent on are look-alikes at most, and whether that is a prediction.
+
+    From one percent to the next, all may be look-alikes, but from there on no more than at the next percent.
+    """
+    found: dict[int, tuple[float, bool]] = {}
+    above = most = 0.0
+    for percent in reversed(percents):
+        count, bound = float((every >= percent / 100).sum()), look_alikes(rows, pool, percent)
+        most, above = most + count - above, count
+        most = most if bound is None else min(most, bound)
+        found[percent] = most, bound is not None and count > 0
+    return found
 
 
 def _unless_common(percent: int | None, random: Floats) -> float | None:

@@ -24,7 +24,7 @@ ENVIRONMENT.get_template(PAGE)  # compiled at import, while a command waits for 
 MOST = {"members": 100, "refused": 300, "qualifications": 3}  # rows of tables, and sentences, that are shown
 SAVED = 500_000  # bytes of a list in the page
 SHORT, PICTURES = 2, 6  # tables and pictures of a notebook
-SAID = ("outcome", "in_short", "qualifications", "next_steps", "verdicts", "why", "findings")
+SAID = ("outcome", "in_short", "qualifications", "missed", "next_steps", "verdicts", "why", "findings")
 
 
 def build_page(run: Place, report: Report, history: Sequence[dict[str, Any]] = ()) -> str:

@@ -152,7 +152,7 @@ def tables_of(
 
 def to_markdown(numbers: Numbers) -> str:
     """Return the summary as Markdown."""
-    said = sentences(numbers, "qualifications") + sentences(numbers, "next_steps")
+    said = [line for macro in ("qualifications", "missed", "next_steps") for line in sentences(numbers, macro)]
     parts = [f"## {' '.join(sentences(numbers, 'in_short'))}", "\n".join(f"- {sentence}" for sentence in said)]
     for title, rows in tables_of(numbers).values():
         lines = [" | ".join(row) for row in (rows[0], ["---"] * len(rows[0]), *(row.values() for row in rows))]

@@ -26,7 +26,8 @@ def print_summary(report: Report, page: str, then: str, console: Console) -> Non
     numbers = Numbers(report)
     effect = sentences(numbers, "effect")
     doubts = [sentence for sentence in sentences(numbers, "qualifications") if sentence not in effect][:MOST]
-    lines = [*sentences(numbers, "counts"), *doubts, f"report      {page}", f"next        {then}"]
+    missed = sentences(numbers, "missed")
+    lines = [*sentences(numbers, "counts"), *doubts, *missed, f"report      {page}", f"next        {then}"]
     console.print(" ".join(sentences(numbers, "in_short") + effect), style="bold", **AS_IS)
     console.print("\n".join(lines), **AS_IS)
 

@@ -7,7 +7,7 @@ sums over a list, and two places joined by `` / ``, `` + `` or `` - `` stand for
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from shlex import quote
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from tasks.formats import HOLD_IMAGES
 from tasks.records import Conclusion, Report
-from tasks.records.rows import Form, form_of
+from tasks.records.rows import ChangedCopies, Form, form_of
 from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 
@@ -43,6 +43,7 @@ ENVIRONMENTS = {  # for text and HTML
     )
     for html in (False, True)
 }
+NUMBER = re.compile(r"\d[\d./]*")
 TITLES = {
     "files": "20 files of each class of {}",
     "normalized": "The same images of {}, normalized",
@@ -128,8 +129,8 @@ def _rows_of(record: Any, place: str = "") -> Iterator[tuple[Any, str]]:
 
 
 def answer(numbers: Numbers) -> str:
-    """Return the answer in a few sentences, with its qualifications and the effect on accuracy."""
-    return " ".join([*sentences(numbers, "in_short"), *sentences(numbers, "qualifications")])
+    """Return the answer in a few sentences, with its qualifications, the effect on accuracy, and the missed kinds."""
+    return " ".join(line for macro in ("in_short", "qualifications", "missed") for line in sentences(numbers, macro))
 
 
 def facts(numbers: Numbers) -> list[str]:
@@ -151,10 +152,26 @@ def sentences(numbers: Numbers, macro: str, **more: Any) -> list[str]:
         "unlabelled": UNLABELLED,
         "hold_images": HOLD_IMAGES,
         "folder": quote(folder_for(report)),
+        "mostly_missed": mostly_missed(report.searched),
         **more,
     }
     module = ENVIRONMENTS[numbers.html].get_template("words.jinja").make_module(variables)
     return [line for line in str(getattr(module, macro)()).split("\n") if line.strip()]
+
+
+def mostly_missed(searched: Sequence[ChangedCopies]) -> str:
+    """Return a sentence with the kinds of copies that a search mostly misses; names share words around a number.
+
+    >>> kinds = "mirrored", "turned by 45 degrees", "turned by 90 degrees"
+    >>> mostly_missed([ChangedCopies(kind, 0.0, 0.4) for kind in kinds])
+    'Mostly missed are copies that are mirrored, turned by 45 or 90 degrees.'
+    """
+    alike = defaultdict[str, list[str]](list)
+    for of in searched:
+        if of.is_missed:
+            alike[NUMBER.sub("{}", of.kind)].append("".join(NUMBER.findall(of.kind)))
+    kinds = ", ".join(words.replace("{}", " or ".join(numbers)) for words, numbers in alike.items())
+    return f"Mostly missed are copies that are {kinds}." if kinds else ""
 
 
 def folder_for(report: Report) -> str:

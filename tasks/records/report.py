@@ -41,7 +41,8 @@ class Report:
 
     `run` is the folder of the run; in a bucket it is the address as a path, which does not open; see `where`. `spec`
     has the parameters that can change a result, with public names of sources. `kind` is how the images were read.
-    `states` are the answer, test first; everything that tells it takes its numbers from there.
+    `states` are the answer, test first; everything that tells it takes its numbers from there. `searched` are the kinds
+    of changed copies that such a search finds, or misses.
     """
 
     run: Path
@@ -74,6 +75,7 @@ class Report:
     judged: Judged | None = None
     shared_groups: tuple[row.SharedRows, ...] = ()
     same_subject: tuple[row.SameSubject, ...] = ()
+    searched: tuple[row.ChangedCopies, ...] = ()
     gates: tuple[row.Gate, ...] = ()
 
     @property

@@ -17,17 +17,19 @@ import pyarrow.compute as pc
 
 from tasks.presenting.gallery import Row, encoded, uri_of
 from tasks.presenting.page import render
+from tasks.presenting.words import mostly_missed
 from tasks.records import LoadedSources, Prints, SplitDuplicates
 from tasks.records.references import ARRIVED, NOT_NEW, Arrived, Reference, SegmentOverlaps, Status
 from tasks.reporting.counted import refused_members
 from tasks.reporting.read import PAGE, REPORT
+from tasks.reporting.searched import searched_kinds
 from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages, tables
 from tasks.storage.copies import Copies
 from tasks.storage.image_files import gray_of, thumbnails
 from tasks.vocabulary import UNLABELLED
 
-VERSION = 3
+VERSION = 4
 SHOWN = 60  # images of each result on the page
 KINDS: tuple[Status, ...] = ("conflicting", "undecided", "duplicate", "known")  # in the order of the page
 SCHEMA = pa.schema(
@@ -61,7 +63,7 @@ def decide(
         arrived = replace(about, rows=Counter(row["result"] for row in rows))
         disk.write_text(target / REPORT, json.dumps(asdict(arrived), indent=1) + "\n")
         written = tables.read(target / ARRIVED).to_pylist()
-        disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded, space))
+        disk.write_text(target / PAGE, build_arrived(arrived, written, references, loaded, batch, space))
         return asdict(arrived)
 
     stage = stages.publish(space / about.folder, {"version": VERSION}, build)
@@ -97,7 +99,12 @@ def _with_result(row: Row, other: Row) -> Row:
 
 
 def build_arrived(
-    arrived: Arrived, rows: Sequence[Row], references: Sequence[Reference], loaded: LoadedSources, workspace: Place
+    arrived: Arrived,
+    rows: Sequence[Row],
+    references: Sequence[Reference],
+    loaded: LoadedSources,
+    batch: Prints,
+    workspace: Place,
 ) -> str:
     """Return the page of a batch, with the first images of each result but new, and their duplicates."""
     shown = [row for kind in KINDS for row in [row for row in rows if row["result"] == kind][:SHOWN]]
@@ -109,7 +116,8 @@ def build_arrived(
     uris = {None: of_batch} | {part: _of_segment(parts[part], ids, workspace) for part, ids in wanted.items() if part}
     pictures = [row | {"uri": uris[None][row["id"]], "other": uris[row["segment"]][row["twin_id"]]} for row in shown]
     about = {"reference": references[0], "results": get_args(Status), "unlabelled": UNLABELLED}
-    return render("arrived.html.jinja", arrived=arrived, pictures=pictures, **about)
+    missed = mostly_missed(searched_kinds(loaded.reading.view, batch.short_side, ()))
+    return render("arrived.html.jinja", arrived=arrived, pictures=pictures, missed=missed, **about)
 
 
 def _of_batch(loaded: LoadedSources, ids: Iterable[str], workspace: Place) -> dict[str, str]:

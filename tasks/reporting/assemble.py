@@ -13,6 +13,7 @@ from tasks.records.splits import ClassRows, RowsLeft
 from tasks.records.verdict import NearDuplicates
 from tasks.reporting.counted import conflicts_of, conservation, count_conflicts, ignored_kinds, judged_pairs
 from tasks.reporting.gates import measure_gates
+from tasks.reporting.searched import searched_kinds
 from tasks.reporting.states import states_of
 from tasks.storage import Place, disk
 from tasks.storage.image_files import read_labels
@@ -61,6 +62,7 @@ def assemble(found: Findings, workspace: Place) -> Report:
         judged=judged_pairs(found, workspace),
         shared_groups=found.shared.pairs if found.shared else (),
         same_subject=tuple(overlap.subjects for overlap in found.overlaps if overlap.subjects),
+        searched=searched_kinds(found.spec.compared_by.name, found.verdict.short_side, found.spec.also),
     )
     return replace(report, gates=measure_gates(report))
 

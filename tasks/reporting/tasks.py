@@ -16,7 +16,7 @@ from tasks.stage_task import finished, stage_task
 from tasks.storage import Place, disk, stages
 from tasks.storage.workspace import RUN_MANIFEST, point_latest
 
-VERSION = 39
+VERSION = 40
 LIBRARIES = ("prefect", "numpy", "pillow", "scikit-learn", "pyarrow", "datasketch")
 
 

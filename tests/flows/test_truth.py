@@ -141,6 +141,8 @@ def test_a_batch_is_told_as_it_is(name: str, tmp_path: Path) -> None:
     told = json.loads((Path(done.stdout.strip()) / "report.json").read_text())
     assert told["rows"] == {result: count for result, count in some.items() if count}
     assert f": {said}; see " in done.stderr
+    assert "Mostly missed are copies that are " in done.stderr
+    assert "Mostly missed are copies that are " in (Path(done.stdout.strip()) / "report.html").read_text()
 
 
 @pytest.mark.parametrize("command", ["split", "run"])
@@ -177,6 +179,28 @@ def test_a_run_sanitized_anew_has_the_same_answer(tmp_path: Path) -> None:
     before, after = (json.loads((Path(one) / "report.json").read_text())["states"] for one in (run, told))
     assert after == before
     told_alike(told, done.stderr, headline(truth(splits), set(splits)))
+
+
+@pytest.mark.parametrize(("in_train", "in_validation", "others"), [(100, 30, 110), (176, 64, 200)])
+def test_the_leak_of_train_comes_first_however_similar_validation_is(
+    in_train: int, in_validation: int, others: int, tmp_path: Path
+) -> None:
+    own = {"train": 150, "validation": 200, "test": others}
+    families: list[Family] = [{"train": SAME, "test": SAME}] * in_train
+    families += [{"validation": SAME, "test": SAME}] * in_validation
+    splits: dict[str, list[Picture]] = {name: [] for name in own}
+    for number, family in enumerate(
+        [*families, *({split: SAME} for split, count in own.items() for _ in range(count))]
+    ):
+        for split, look in family.items():
+            splits[split].append(Picture(number, look))
+    done = here("audit", str(write_folder(tmp_path / "set", files_of(splits))), "--workspace", str(tmp_path / "w"))
+    rows = in_train + in_validation + others
+    share = f"{100 * in_train / rows:.1f} %"
+    said = (
+        f"{in_train} of the {rows} test images ({share}) have a duplicate in train; {in_validation} more in validation."
+    )
+    assert said in done.stderr.splitlines()
 
 
 def test_a_split_without_an_image_that_can_be_read_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tasks.overlap.agreements import UNSHARED
 from tasks.registration.agreement import overlay, unshared
 from tasks.registration.align import register
 from tests.build import saved, scene, write_folder
-from tests.plain import audit
+from tests.plain import audit, dedupe
 
 ROWS, COLUMNS = 6, 10
 WIDTH, HEIGHT = 400, 240
@@ -63,6 +63,15 @@ def test_copies_of_solar_modules_are_duplicates_and_other_modules_are_not(
     removed = [path.rpartition("/")[2] for path in pq.read_table(report.run / "removed.parquet")["id"].to_pylist()]
     assert sum(name.startswith("copy") for name in removed) == len(copied)
     assert sum(not name.startswith("copy") for name in removed) <= 0.05 * len(test)
+
+
+def test_copies_of_solar_modules_are_found_inside_one_set(tmp_path: Path, prefect_server: None) -> None:
+    modules = {f"a/{seed}.jpg": saved(module(seed, 1.0, 2.0), "JPEG", quality=92) for seed in range(200)}
+    copies = {f"a/copy{n}.jpg": saved(module(n, 1.0, 2.0), "JPEG", quality=75) for n in range(30)}
+    report = dedupe(source=str(write_folder(tmp_path / "set", modules | copies)), workspace=tmp_path / "w")
+    rows = pq.read_table(report.run / "removed.parquet").to_pylist()
+    assert sum("copy" in row["id"] or "copy" in row["twin_id"] for row in rows) == 30
+    assert len(rows) <= 30 + 0.05 * len(modules)
 
 
 def test_a_picture_with_a_new_mark_is_undecided_where_pictures_have_one_layout(

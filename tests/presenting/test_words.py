@@ -17,7 +17,8 @@ def test_the_answer_is_that_of_the_page_with_all_qualifications(run: Report) -> 
     assert said.startswith(
         f"{leak.either} of the 120 test images ({100 * leak.either / 120:.1f} %) have a duplicate in"
     )
-    assert said.endswith(sentences(Numbers(run), "effect")[-1])
+    effect, missed = (sentences(Numbers(run), macro)[-1] for macro in ("effect", "missed"))
+    assert said.endswith(f"{effect} {missed}")
 
 
 def test_what_else_was_found_is_said(run: Report) -> None:
