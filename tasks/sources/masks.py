@@ -32,6 +32,7 @@ OF_MASK = re.compile(
     r"(?:[ _-]?\d+)?",
     re.IGNORECASE,
 )
+LIKE_MASK = r"(?i)[ _.-](?:mask|label|anno|seg|ground|gt)"  # in names that `OF_MASK` may match: most have none
 OF_IMAGE = re.compile(r"(.+)[ _.-](?:sat|images?|img|rgb|leftimg8bit)", re.IGNORECASE)
 
 
@@ -40,27 +41,32 @@ def find_masks(paths: Iterable[str], source: str) -> set[str]:
 
     Raises `DataError` for a folder where some files that are named like masks have an image, and others have none.
     """
-    every = [path for path in paths if is_image_name(path) and not is_metadata(path)]
-    named = {path: found for path in every if (found := _named_like_mask(path))}
-    if not named:
+    paths = list(paths)
+    folders = {path.rpartition("/")[0] for path in paths}
+    if not any(_folder(folder)[1] for folder in folders) and not any(map(re.compile(LIKE_MASK).search, paths)):
         return set()
+    every = [path for path in paths if is_image_name(path) and not is_metadata(path)]
+    named = {path: folder for path in every if (folder := _named_like_mask(path)) is not None}
     images = {key for path in every if not _folder(posixpath.dirname(path))[1] for key in image_keys(path)}
-    folders = defaultdict[str, dict[bool, list[str]]](lambda: {True: [], False: []})
+    found = defaultdict[str, dict[bool, list[str]]](lambda: {True: [], False: []})
     for path, folder in named.items():
-        folders[folder][not images.isdisjoint(mask_keys(path))].append(path)
-    for folder, of in folders.items():
+        found[folder][not images.isdisjoint(mask_keys(path))].append(path)
+    for folder, of in found.items():
         if of[True] and of[False]:
             total = len(of[True]) + len(of[False])
             raise DataError(
-                f"{posixpath.join(source, folder)} has {counted(total, 'file')} named like masks, but only "
+                f"{posixpath.join(source, folder).rstrip('/')} has {counted(total, 'file')} named like masks, but only "
                 f"{len(of[True]):,} belong to an image; {some(of[False][:NAMED])} do not. Rename or move those, or "
                 "read all as images with `--masks-as-images`."
             )
-    return {path for of in folders.values() for path in of[True]}
+    return {path for of in found.values() for path in of[True]}
 
 
 def mark_masks(listing: Listing) -> Listing:
     """Return the members of an archive, with the kind of masks; raises like `find_masks`."""
+    like = pc.any(pc.match_substring_regex(listing.table["name"], LIKE_MASK)).as_py()
+    if not like and not any(_folder(folder)[1] for folder in listing.folders):
+        return listing
     entries = [(entry.name, entry.kind) for entry in listing.entries()]
     masks = find_masks((name for name, kind in entries if kind == "file"), listing.source)
     if not masks:

@@ -65,6 +65,12 @@ def test_classes_with_these_words_are_images(classes: tuple[str, str]) -> None:
         assert not find_masks(every, "set")
 
 
+def test_images_and_masks_without_any_folder_are_told_apart() -> None:
+    assert find_masks({f"{n}{end}.png" for n in range(4) for end in ("", "_mask")}, "set") == {
+        f"{n}_mask.png" for n in range(4)
+    }
+
+
 def test_words_inside_a_name_mean_nothing() -> None:
     every = {f"a/{name}.png" for name in ("mask", "gas_mask", "label", "unmask", "segment", "x_masked", "gt", "1_L")}
     assert not find_masks(every, "set")
