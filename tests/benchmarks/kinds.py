@@ -135,7 +135,7 @@ OF_PHOTOGRAPHS: dict[str, Change] = {
     "in a collage": laid_out, "in a screenshot": photographed,
 }  # fmt: skip
 OF_GLYPHS: dict[str, Change] = {
-    "inverted in 0.5 % of the pixels": flipped(0.005), "with 1 % of the pixels inverted": flipped(0.01),
+    "inverted in 0.5 % of the pixels": flipped(0.005), "inverted in 1 % of the pixels": flipped(0.01),
     "inverted in 3 % of the pixels": flipped(0.03), "stored as JPEG 75": jpeg(75), "noisy": noisy,
     "of less contrast": lambda one: ImageEnhance.Contrast(one).enhance(0.8),
     "moved by a pixel": shifted(1), "turned by 5 degrees": lambda one: one.rotate(5, Image.Resampling.BICUBIC),

@@ -135,6 +135,7 @@ def test_the_first_screen_has_the_answer_three_qualifications_the_next_step_and_
             "The splits",
             "The effect on accuracy",
             "How duplicates are distinguished from look-alikes",
+            "Which copies this search finds",
             "The input",
             "The images",
             "Settings",

@@ -100,7 +100,7 @@ def test_a_run_of_photographs_is_whole_and_names_their_files(cifar: Report) -> N
 
 
 def test_the_answer_says_what_models_of_photographs_see(cifar: Report) -> None:
-    assert answer(Numbers(cifar)).endswith("These models see gray copies of 16 x 16 pixels.")
+    assert "These models see gray copies of 16 x 16 pixels. Mostly missed are copies" in answer(Numbers(cifar))
     assert sentences(Numbers(cifar), "qualifications")[-1] == "These models see gray copies of 16 x 16 pixels."
 
 

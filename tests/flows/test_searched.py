@@ -42,7 +42,9 @@ def test_what_is_called_found_is_found_and_what_is_called_missed_is_missed(kind:
     for text in (page, (run / "README.md").read_text(), (tmp_path / "summary.md").read_text()):
         assert said in text
     row = next(
-        line for line in (run / "report.html").read_text().splitlines() if f'<th scope="row">{kind}</th>' in line
+        line
+        for line in (run / "report.html").read_text().splitlines()
+        if f'<th scope="row"><bdi>{kind}</bdi></th>' in line
     )
     assert re.sub(r"<[^>]+>", " ", row).split()[len(kind.split())] == f"{100 * (of.found or 0):.1f}"
 
