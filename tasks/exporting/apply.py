@@ -4,6 +4,7 @@ No file is ever deleted or overwritten.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import PurePath
 from typing import NamedTuple, cast
 
@@ -98,7 +99,7 @@ def move(steps: Iterable[Step], originals: Originals, out: Place) -> None:
     names = {step.id: step.name for step in steps}
     with disk.storage_errors(out):
         files = ((original, names[original.id]) for original in originals.of(pa.array(list(names), pa.string())))
-        for original, name in (*masks_of(originals, names.items(), moved_to=out), *files):
+        for original, name in chain(masks_of(originals, names.items(), moved_to=out), files):
             target = out / name
             if at(target).exists():
                 raise DataError(f"{target} already exists; choose another folder.")

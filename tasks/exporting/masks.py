@@ -2,8 +2,8 @@
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,35 +35,42 @@ def masks_of(
 ) -> Iterator[tuple[Original, str]]:
     """Yield the masks of images, each with its new name, given the id and the new name of each image.
 
-    Those that were moved to the folder `moved_to` before are left out.
-
+    If images move to the folder `moved_to`, masks that are there stay, and so do masks of images that do not move.
     Raises `DataError` when a mask has changed since it was indexed.
     """
-    names = defaultdict[str, list[tuple[str, str]]](list)
-    for image, name in images:
-        role, *below = image.split("/", 2)
-        names[role].append((path_of(*below), name))
-    sources = defaultdict[str, list[Archive]](list)  # the splits of each
+    names, sources = dict(images), defaultdict[str, list[Archive]](list)  # the splits of each source
     for archive in originals.archives:
         sources[archive.given].append(archive)
     for archives in sources.values():
-        indexes = [tables.read(originals.workspace / each.index) for each in archives]
-        masks = pa.concat_tables([one.filter(pc.equal(one["reason"], MASK)) for one in indexes])
-        if len(masks):
-            moved = {key: how for each in archives for key, how in _moved(each, names[each.role])}
+        own = [tables.read(originals.workspace / each.index, filters=pc.field("reason") == MASK) for each in archives]
+        if len(masks := pa.concat_tables(own)):
+            below = {str(each.role): each.below for each in archives}
+            paths = dict(_paths(names, below))
+            moved = {key: how for image, path in paths.items() for key, how in _moved(path, names[image])}
+            if moved_to:
+                others = (image for image in cast(pa.Table, originals.index)["id"].to_pylist() if image not in names)
+                stay = {key for _, path in _paths(others, below) for key in image_keys(path)}
+                moved = {key: how for key, how in moved.items() if key not in stay}
             yield from _read(originals, archives[0], masks, moved, moved_to)
 
 
-def _moved(archive: Archive, images: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Moved]]:
-    """Yield the keys of the images of an archive, each with how its path changes."""
-    for path, name in images:
-        before, after = posixpath.join(archive.below, path).split("/"), name.split("/")
-        same = 0  # parts at the end
-        while before[: len(before) - same] and after[: len(after) - same] and before[-1 - same] == after[-1 - same]:
-            same += 1
-        first, second = len(before) - same, len(after) - same
-        how = Moved("/".join([*before[:first], ""]), "/".join(after[:second]), "/".join(before[first:-1]))
-        yield from dict.fromkeys(image_keys("/".join(before)), how).items()
+def _paths(images: Iterable[str], below: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the images of some roles, each with its path in the source, given the folder of each role there."""
+    for image in images:
+        role, *rest = image.split("/", 2)
+        if role in below:
+            yield image, posixpath.join(below[role], path_of(*rest))
+
+
+def _moved(path: str, name: str) -> Iterator[tuple[str, Moved]]:
+    """Yield the keys of an image, with how its path changes."""
+    before, after = path.split("/"), name.split("/")
+    same = 0  # parts at the end
+    while before[: len(before) - same] and after[: len(after) - same] and before[-1 - same] == after[-1 - same]:
+        same += 1
+    first, second = len(before) - same, len(after) - same
+    how = Moved("/".join([*before[:first], ""]), "/".join(after[:second]), "/".join(before[first:-1]))
+    yield from dict.fromkeys(image_keys(path), how).items()
 
 
 def _read(

@@ -27,7 +27,7 @@ from tasks.vocabulary import Method
 
 Slices = tuple[range, range]  # images of both sides of a tile
 
-VERSION = 23
+VERSION = 24
 SEEDED = 3  # version of the seed of hash positions, which changes with nothing but the data
 SLICE = 250_000  # glyphs of either side
 SEARCHED, AMONG = 25_000, 1_000_000  # searched photographs of a tile, and photographs to search among

@@ -86,11 +86,11 @@ def compare_tile(spec: ComparingSpec, pair: SplitPair, number: int, slices: Slic
     inputs |= {"tile": [[some.start, some.stop] for some in slices]}
 
     def build(target: Place) -> dict[str, Any]:
-        return in_worker(search_tile, join, *slices).write(target) | {"computed_by": computed_by()}
+        return in_worker(search_tile, join, *slices).write(target) | {"computed_by": [computed_by()]}
 
     stage = stages.stage(workspace, "tiles", inputs, build)
     one, two = (f"{some.start + 1:,} to {some.stop:,}" for some in slices)
-    found = Tile(stage.folder.name, stage.result, (tuple(stage.result["computed_by"]),))
+    found = Tile(stage.folder.name, stage.result)
     return finished(found, stage.reused, f"tile {number}: images {one} with {two} of {pair}")
 
 
@@ -110,8 +110,7 @@ def find_overlap(spec: ComparingSpec, pair: SplitPair, tiles: Sequence[Tile], wo
     stage = stages.stage(workspace, "overlap", inputs, build)
     cut = (join.bands.bands, join.bands.rows) if join.bands and stage.result["recall"] else None
     folders = stage.folder.name, tuple(tile.folder for tile in tiles)
-    machines = tuple((engine, machine) for engine, machine in stage.result["computed_by"])
-    joined = Joined(pair, *folders, stages.digest_of(inputs), cut, stage.result, machines)
+    joined = Joined(pair, *folders, stages.digest_of(inputs), cut, stage.result)
     return finished(joined, stage.reused, f"{pair}: {joined.method or 'not compared, which takes long'}")
 
 

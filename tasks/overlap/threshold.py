@@ -68,13 +68,15 @@ def believable(line: float, rows: Floats, pool: Floats) -> float | None:
     where nothing can be predicted, and where look-alikes are at most half of the rows above it; a higher line needs
     more.
     """
-    for number, at in enumerate((line, *(raised for raised in RAISED if raised > line))):
+
+    def predicted(at: float) -> float | None:
         count, wrong = int((rows >= at).sum()), look_alikes(rows, pool, 100 * at)
-        if (not number and (wrong is None or not count)) or (
-            wrong is not None and count and 1 - wrong / count >= (PRECISION if number else LIKELY)
-        ):
-            return at
-    return None
+        return None if wrong is None or not count else 1 - wrong / count
+
+    usual = predicted(line)
+    if usual is None or usual >= LIKELY:
+        return line
+    return next((at for at in RAISED if at > line and (predicted(at) or 0.0) >= PRECISION), None)
 
 
 def look_alikes(rows: Floats, pool: Floats, percent: float) -> float | None:

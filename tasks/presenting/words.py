@@ -17,7 +17,8 @@ from markupsafe import Markup
 
 from tasks.formats import HOLD_IMAGES
 from tasks.records import Conclusion, Report
-from tasks.records.rows import ChangedCopies, Form, form_of
+from tasks.records.rows import Form, form_of
+from tasks.records.verdict import ChangedCopies
 from tasks.storage import Place, at
 from tasks.vocabulary import UNLABELLED
 

@@ -10,7 +10,7 @@ from tasks.records.rows import MeasuredRecall, PairOverlap, SameSubject, SplitGr
 from tasks.records.verdict import Verdict
 from tasks.vocabulary import Method, Protect, SplitName
 
-ComputedBy = tuple[str, str]  # the kernel or numpy, and the name of the machine
+ComputedBy = tuple[tuple[str, str], ...]  # the kernel or numpy, and the name of the machine
 BASELINE, CHAINED = "baseline.parquet", "chained.parquet"
 VECTORS, CLOSE, SAME_SUBJECT = "vectors.parquet", "close.parquet", "same_subject.parquet"
 PRINTS, IMAGES, OF_ROW, SAMPLE = "prints.parquet", "images.parquet", "of-row.parquet", "sample.parquet"
@@ -64,13 +64,21 @@ class SplitPair:
         return f"{self.first.split} with {'itself' if self.within else self.second.split}"
 
 
+def _machines(facts: dict[str, Any]) -> ComputedBy:
+    return tuple((engine, machine) for engine, machine in facts["computed_by"])
+
+
 @dataclass(frozen=True)
 class Tile:
     """Similar pairs between slices of two splits, or of one; see `tasks.overlap.join`."""
 
     folder: str
     result: dict[str, Any]
-    computed_by: tuple[ComputedBy, ...]
+
+    @property
+    def computed_by(self) -> ComputedBy:
+        """The engines and machines that compared the images."""
+        return _machines(self.result)
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,11 @@ class Joined:
     sha256: str
     bands: tuple[int, int] | None  # bands and rows per band of MinHash
     facts: dict[str, Any]  # see `tasks.overlap.search.write_join`; without a method if the splits were not compared
-    computed_by: tuple[ComputedBy, ...]
+
+    @property
+    def computed_by(self) -> ComputedBy:
+        """The engines and machines that compared the images."""
+        return _machines(self.facts)
 
     @property
     def method(self) -> Method | None:

@@ -12,7 +12,7 @@ from tasks.records.inputs import ClassMembers, IgnoredKind, Input
 from tasks.records.spec import CHANGES_NO_RESULT, AuditSpec, DedupeSpec, RunSpec, SplitSpec
 from tasks.records.splits import ClassRows, RowsLeft
 from tasks.records.states import SplitStates
-from tasks.records.verdict import Judged, NearDuplicates, Verdict
+from tasks.records.verdict import ChangedCopies, Judged, NearDuplicates, Verdict
 from tasks.registration.views import VIEWS, View
 from tasks.storage import Place
 from tasks.vocabulary import EVALUATED, SET, SPLITS, UNLABELLED, Kind, SplitName, ViewName
@@ -75,7 +75,7 @@ class Report:
     judged: Judged | None = None
     shared_groups: tuple[row.SharedRows, ...] = ()
     same_subject: tuple[row.SameSubject, ...] = ()
-    searched: tuple[row.ChangedCopies, ...] = ()
+    searched: tuple[ChangedCopies, ...] = ()
     gates: tuple[row.Gate, ...] = ()
 
     @property

@@ -95,23 +95,6 @@ class ThresholdRows(Directed):
 
 
 @dataclass(frozen=True, config=STRICT)
-class ChangedCopies:
-    """The shares of copies that a search finds and leaves undecided if they are changed in one way.
-
-    They were measured on other images; see docs/kinds.md.
-    """
-
-    kind: str
-    found: Share
-    undecided: Share
-
-    @property
-    def is_missed(self) -> bool:
-        """Whether most of these copies are neither found nor undecided."""
-        return (self.found or 0.0) + (self.undecided or 0.0) < 0.5
-
-
-@dataclass(frozen=True, config=STRICT)
 class WithinSplit:
     """Redundancy inside one split; `blank` images have all bits equal, so they cannot be compared."""
 

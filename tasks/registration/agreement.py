@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks import kernel
-from tasks.arrays import Floats, Mask, Pixels
+from tasks.arrays import Mask, Pixels
 from tasks.registration.sharpness import half_filter, smoothed
 from tasks.registration.warp import contiguous, warped
 
-VERSION = 17  # of the measure; other versions may give other agreements
+VERSION = 18  # of the measure; other versions may give other agreements
 REACH = 2  # radius in pixels of the neighbourhood of a gradient
 BLUR = 0.8  # pixels: standard deviation of the smoothing before gradients
 BACKGROUND = 5.0  # pixels: standard deviation of the background, which is subtracted before texture is measured
@@ -74,18 +74,20 @@ def unshared(pairs: Overlaid) -> Pixels:
     """Return the largest share of the structure of a window that only one image of each pair has, float32 (n,).
 
     Gradients are divided by the root mean square of their image, as in `agreement`. A window is `WINDOW` pixels wide
-    and high; its structure is the sum of the squared gradients of the image with more of it, but at least `PLAIN` of
-    the mean. What the other image shares is the square of the correlation of both, so brightness and contrast count
-    nothing. A new mark has a share of nearly 1, wherever it stands; noise on a plain window has hardly any.
+    and high, and windows overlap by half; its structure is the sum of the squared gradients of the image with more of
+    it, but at least `PLAIN` of the mean. What the other image shares is the square of the correlation of both, so
+    brightness and contrast count nothing. A new mark has a share of nearly 1, wherever it stands; noise on a plain
+    window has hardly any.
     """
     weight = _well_inside(pairs.inside)[:, 1:-1, 1:-1].astype(np.float32)
     (down_a, right_a), (down_b, right_b) = _gradients(pairs.first), _gradients(pairs.second)
     products = [down_a * down_a + right_a * right_a, down_b * down_b + right_b * right_b]
     products += [down_a * down_b + right_a * right_b]
-    pixels, own, other, both = (_in_windows(weight * part) for part in (np.ones_like(down_a), *products))
-    mean = weight.sum(axis=(1, 2)) + 1e-6
-    means = [((weight * part).sum(axis=(1, 2)) / mean + 0.0004)[:, None, None] for part in products[:2]]
-    own, other, both = own / means[0], other / means[1], np.maximum(both, 0) / np.sqrt(means[0] * means[1])
+    cells = [_in_cells(part) for part in (weight, *(weight * part for part in products))]
+    count, *sums = (part.sum(axis=(1, 2), keepdims=True) for part in cells)
+    mean, other_mean = (part / (count + np.float32(1e-6)) + np.float32(0.0004) for part in sums[:2])
+    pixels, own, other, both = map(_in_windows, cells)
+    own, other, both = own / mean, other / other_mean, np.maximum(both, 0) / np.sqrt(mean * other_mean)
     most, least = np.maximum(own, other), np.minimum(own, other)
     share = (most - both * both / (least + 1e-6)) / np.maximum(most, PLAIN * WINDOW**2)
     found = np.where(pixels >= WHOLE * WINDOW**2, share, 0).max(axis=(1, 2), initial=0)
@@ -123,11 +125,17 @@ def _well_inside(inside: Mask) -> Mask:
     return rows[:, :, low] & rows[:, :, high]
 
 
-def _in_windows(values: Pixels) -> Floats:
-    """Return the sum in every window, float64 (n, ...), given values, float32 (n, height, width)."""
-    total = np.pad(values, ((0, 0), (1, 0), (1, 0))).cumsum(axis=1, dtype=np.float64).cumsum(axis=2)
-    across = total[:, :, WINDOW:] - total[:, :, :-WINDOW]
-    return across[:, WINDOW:] - across[:, :-WINDOW]
+def _in_cells(values: Pixels) -> Pixels:
+    """Return the sums in cells of half a window a side, float32 (n, cells, cells), of the middle of (n, side, side)."""
+    half = WINDOW // 2
+    cells, border = values.shape[1] // half, values.shape[1] % half // 2
+    inside = values[:, border : border + cells * half, border : border + cells * half]
+    return inside.reshape(-1, cells, half, cells * half).sum(axis=2).reshape(-1, cells, cells, half).sum(axis=3)
+
+
+def _in_windows(cells: Pixels) -> Pixels:
+    """Return the sums in windows of four cells, float32 (n, cells - 1, cells - 1)."""
+    return cells[:, 1:, 1:] + cells[:, 1:, :-1] + cells[:, :-1, 1:] + cells[:, :-1, :-1]
 
 
 def _gradients(pictures: Pixels) -> tuple[Pixels, Pixels]:

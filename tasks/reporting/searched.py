@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import yaml
 
-from tasks.records.rows import ChangedCopies
+from tasks.records.verdict import ChangedCopies
 from tasks.vocabulary import ViewName
 
 KINDS = yaml.safe_load(files("tasks.reporting").joinpath("kinds.yaml").read_text())  # view -> kind -> size -> percents

@@ -17,6 +17,7 @@ from tasks.errors import DataError
 from tasks.formats import is_image_name
 from tasks.sources.layout import is_metadata, some
 from tasks.sources.listing import SCHEMA, Listing
+from tasks.storage.store import Listed
 from tasks.vocabulary import counted
 
 MASK, NAMED = "mask", 3  # kind of a member, and members to name in a message
@@ -60,6 +61,12 @@ def find_masks(paths: Iterable[str], source: str) -> set[str]:
                 "read all as images with `--masks-as-images`."
             )
     return {path for of in found.values() for path in of[True]}
+
+
+def mark_files(walked: list[Listed], source: str) -> list[Listed]:
+    """Return the content of a folder, with the kind of masks; raises like `find_masks`."""
+    masks = find_masks((one.name for one in walked if one.kind == "file"), source)
+    return [one._replace(kind=MASK) if one.name in masks else one for one in walked] if masks else walked
 
 
 def mark_masks(listing: Listing) -> Listing:

@@ -16,7 +16,7 @@ from tasks.sources.archive import MAX_MEMBER_BYTES, Entry, file_entry
 from tasks.sources.found import splits_of
 from tasks.sources.layout import split_folders
 from tasks.sources.listing import Listing, Placed, combined, list_members
-from tasks.sources.masks import MASK, find_masks, mark_masks
+from tasks.sources.masks import MASK, mark_files, mark_masks
 from tasks.sources.members import open_rows, opened_archive
 from tasks.sources.numbered import Rows, split_in
 from tasks.sources.webdataset import FACTS, named_by_class
@@ -61,7 +61,8 @@ def open_source(source: Source, workspace: Place) -> Opened:
             notes = tuple(f"{source.name} {note}" for note in rows.notes)
             return _listed(source, chain(_read_rows(rows), beside), root=root, notes=notes, **about)
         if at(place).is_folder():
-            walked = _with_masks(_walked(place, source, workspace), source)
+            walked = _walked(place, source, workspace)
+            walked = walked if source.masks_as_images else mark_files(walked, source.name)
             names = [one.name for one in walked if _is_readable(one) and one.kind != MASK]
             found = read_annotated(place, names, source.columns)
             if found.labels:
@@ -90,12 +91,6 @@ def _walked(folder: Place, source: Source, workspace: Place) -> list[Listed]:
         raise UsageError(f"{workspace} is the source itself; choose another --workspace.")
     below = f"{own.removeprefix(f'{top}/')}/"
     return [one for one in at(folder).walk(source.links) if not one.name.startswith(below)]
-
-
-def _with_masks(walked: Sequence[Listed], source: Source) -> Sequence[Listed]:
-    files = () if source.masks_as_images else (one.name for one in walked if one.kind == "file")
-    masks = find_masks(files, source.name)
-    return [one._replace(kind=MASK) if one.name in masks else one for one in walked] if masks else walked
 
 
 def _archives(source: Source, files: Sequence[Place], workspace: Place) -> Opened:

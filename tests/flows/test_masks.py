@@ -80,6 +80,19 @@ def test_masks_of_moved_images_move_and_a_repeated_move_goes_on(tmp_path: Path) 
     assert {*files_below(source)} == {f"{f}/{n:02d}.png" for f in ("images", "masks") for n in range(20)}
 
 
+def test_a_mask_of_an_image_that_stays_is_not_moved_with_its_copy(tmp_path: Path) -> None:
+    pictures = {n: scene(80, 64, n) for n in range(20)}
+    files = {f"images/{n:02d}.png": saved(one, "PNG") for n, one in pictures.items()}
+    files |= {f"masks/{n:02d}.png": b"mask" + bytes([n]) for n in pictures}
+    files["images/07.bmp"] = saved(pictures[7], "BMP")
+    source, where = write_folder(tmp_path / "set", files), ("--workspace", str(tmp_path / "w"))
+    run = Path(here("dedupe", str(source), *where).stdout.strip()).name
+    done = here("apply", run, "--move", str(tmp_path / "gone"), "--execute", *where)
+    assert done.returncode == 0, done.stderr
+    assert [Path(name).stem for name in files_below(tmp_path / "gone")] == ["07"]
+    assert {name for name in files_below(source) if "masks" in name} == {name for name in files if "masks" in name}
+
+
 def test_a_split_and_its_export_have_the_masks(tmp_path: Path) -> None:
     files = {f"images/{'ab'[n % 2]}/{n}.png": saved(scene(80, 64, n), "PNG") for n in range(40)}
     files |= {path.replace("images", "masks"): b"mask" + path.encode() for path in files}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tasks.records.rows import ChangedCopies
+from tasks.records.verdict import ChangedCopies
 from tasks.reporting.searched import KINDS, searched_kinds
 from tests.benchmarks.kinds import OF_GLYPHS, OF_PHOTOGRAPHS
 from tests.benchmarks.photos import Change

@@ -117,7 +117,7 @@ def test_tiles_find_what_the_whole_does(
             for number, tile in enumerate(join.tiles):
                 (folder / f"{name}-{number}").mkdir()
                 facts = search_tile(join, *tile).write(Place.of(folder / f"{name}-{number}"))
-                tiles.append(Tile(f"{name}-{number}", facts, (computed_by(),)))
+                tiles.append(Tile(f"{name}-{number}", facts | {"computed_by": [computed_by()]}))
             (folder / name).mkdir()
             facts = write_join(join, tiles, Place.of(folder / name))
         found.append(read_pairs(Place.of(folder / name / PAIRS)))
@@ -236,7 +236,7 @@ def test_the_interval_of_a_recall_is_never_without_width() -> None:
 def test_photographs_of_workers_that_compute_differently_are_refused_by_name(tmp_path: Path) -> None:
     workspace, own = Place.of(tmp_path), computed_by()
     pair = SplitPair(*(glyphs(np.eye(4, N, dtype=np.bool_), tmp_path, name) for name in ("train", "test")))
-    alike, different = (Tile("tile", {}, ((engine, "machine-b"),)) for engine in (own[0], "another engine"))
+    alike, different = (Tile("tile", {"computed_by": [[engine, "machine-b"]]}) for engine in (own[0], "another engine"))
     photographs, ink_spec = (AuditSpec(root="x", view=view, floor=0.9) for view in ("photo", "ink"))
     join_of(photographs, pair, workspace, [alike])
     join_of(ink_spec, pair, workspace, [alike, different])  # integers, the same in each
