@@ -185,7 +185,7 @@ def test_a_run_sanitized_anew_has_the_same_answer(tmp_path: Path) -> None:
 def test_the_leak_of_train_comes_first_however_similar_validation_is(
     in_train: int, in_validation: int, others: int, tmp_path: Path
 ) -> None:
-    own = {"train": 150, "validation": 200, "test": others}
+    own = {"train": 20, "validation": 60, "test": others}
     families: list[Family] = [{"train": SAME, "test": SAME}] * in_train
     families += [{"validation": SAME, "test": SAME}] * in_validation
     splits: dict[str, list[Picture]] = {name: [] for name in own}

@@ -1,5 +1,6 @@
 """Many pictures of one layout: true copies are duplicates, look-alikes and pictures with a new mark are undecided."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ ROWS, COLUMNS = 6, 10
 WIDTH, HEIGHT = 400, 240
 
 
+@cache
 def module(seed: int, light: float, cracks: float) -> Image.Image:
     """Return a solar module of 6 x 10 cells, with light and cracks of its own."""
     rng = np.random.default_rng(seed)
@@ -54,7 +56,7 @@ def marked(picture: Image.Image, seed: int) -> Image.Image:
 def test_copies_of_solar_modules_are_duplicates_and_other_modules_are_not(
     light: float, cracks: float, tmp_path: Path, prefect_server: None
 ) -> None:
-    train, test, copied = range(300), range(300, 540), range(0, 300, 10)
+    train, test, copied = range(200), range(200, 360), range(0, 180, 6)
     modules = {seed: module(seed, light, cracks) for seed in (*train, *test)}
     files = {f"train/a/{seed}.jpg": saved(modules[seed], "JPEG", quality=92) for seed in train}
     files |= {f"test/a/{seed}.jpg": saved(modules[seed], "JPEG", quality=92) for seed in test}
